@@ -1,0 +1,1 @@
+"""What it means: arrays in, labelled arrays out; no sockets, files, clocks or processes."""

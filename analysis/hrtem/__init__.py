@@ -1,0 +1,1 @@
+"""HRTEM: which crystal phases are where."""

@@ -1,0 +1,1 @@
+"""What was learned: networks, weights, training, phantoms. Imports nothing of ours."""

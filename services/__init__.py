@@ -1,0 +1,1 @@
+"""What runs: processes, their wiring and their life; no arithmetic, no parsing."""

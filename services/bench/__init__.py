@@ -1,0 +1,1 @@
+"""Performance, measured against an anchor in the same run."""

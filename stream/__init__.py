@@ -1,0 +1,1 @@
+"""What travels: bytes, sockets, files; no science. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Recorded files as messages: one format a file."""
