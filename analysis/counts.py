@@ -30,7 +30,11 @@ class Counts:
         }
         return xr.Dataset(
             {
-                name: ("frame", np.asarray(values, np.float64), {"units": units, "long_name": words})
+                name: (
+                    "frame",
+                    np.asarray(values, np.float64),
+                    {"units": units, "long_name": words},
+                )
                 for name, (values, units, words) in variables.items()
             }
         )

@@ -56,7 +56,7 @@ def names() -> list[str]:
 
 
 def load(name: str, settings: Mapping[str, Any] | None = None) -> Operator:
-    """Make the analysis called `name` with `settings`; LookupError or ValueError say what is wrong."""
+    """Make the analysis called `name`; LookupError or ValueError say what is wrong."""
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise LookupError(f"no analysis {name!r}; installed: {', '.join(names()) or 'none'}")

@@ -19,6 +19,12 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 Json: TypeAlias = Mapping[str, Any]
 NOTHING: Json = MappingProxyType({})
 
+
+def nothing() -> Json:
+    """The empty mapping; Python 3.11 takes a mapping proxy only from a factory."""
+    return NOTHING
+
+
 ENCODINGS = ("raw", "lz4", "lz4-hdf5", "bslz4")
 """How pixels are packed: raw little endian; one bare LZ4 block (SIMPLON V1 `lz4<`); LZ4 in HDF5
 framing (stream2 `lz4`); bitshuffle-LZ4 in HDF5 framing with its 12-byte head (everyone's)."""
@@ -62,10 +68,10 @@ class RunStart:
     """One of DTYPES if announced."""
     channels: tuple[str, ...] = ("data",)
     """Names of the images in each frame (thresholds); most detectors have one, called `data`."""
-    calibration: Json = NOTHING
+    calibration: Json = field(default_factory=nothing)
     """What the pixels measure: `pixel_size_nm` [y, x], `voltage_kV`, `temperature_K`, and
     `origin` (where it comes from, in words). Absent keys are unknown, never assumed."""
-    metadata: Json = NOTHING
+    metadata: Json = field(default_factory=nothing)
     """Everything else the detector said, under its own names."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Arrays that came with the start: flatfield, pixel_mask, countrate_table."""
@@ -82,7 +88,7 @@ class Frame:
     number: int
     """Counted from 0 by the detector."""
     channels: Mapping[str, Pixels]
-    metadata: Json = NOTHING
+    metadata: Json = field(default_factory=nothing)
     """What came with the frame: exposure times, appendix."""
     detector_ns: int | None = None
     """Unix time of the end of the exposure by the detector's clock; None when it has none."""
@@ -106,7 +112,7 @@ class Result:
     analysis: str
     data: xr.Dataset
     """Labelled arrays (DESIGN: results are labelled arrays)."""
-    provenance: Json = NOTHING
+    provenance: Json = field(default_factory=nothing)
     """`version`, `settings`, `device`, hashes of databases and models, `calibration`."""
     error: str | None = None
     """Why there is no result; `data` is then empty."""
@@ -128,7 +134,7 @@ class RunStop:
     """complete | aborted | incomplete"""
     reason: str = ""
     """In words, for people."""
-    account: Json = NOTHING
+    account: Json = field(default_factory=nothing)
     """See `ledger.Account.as_json`."""
     time_ns: int = 0
 

@@ -1,0 +1,64 @@
+# beamside: `make demo` shows it at work, `make test` proves it. Nothing else needs to be known.
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PAGE   := services/viewer/page
+ARGS   ?=
+
+.PHONY: demo test test-all test-browser check format bench page clean setup setup-dev
+
+demo: $(VENV)/.user                 ## a simulated microscope, live page and archive (ARGS='--frames 40 --json')
+	@$(BIN)/beamside demo $(ARGS)
+
+test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
+	@$(BIN)/pytest -m "not slow and not gpu and not browser" $(ARGS)
+
+test-all: $(VENV)/.dev              ## the slow, browser and gpu tests too
+	@$(BIN)/pytest $(ARGS)
+
+test-browser: $(VENV)/.dev          ## the page in headless Chromium
+	@$(BIN)/pytest -m browser $(ARGS)
+
+check: $(VENV)/.dev                 ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev                ## write what check asks for
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench               ## measure (ARGS='stream --json')
+	@$(BIN)/beamside bench $(ARGS)
+
+page:                               ## build the page again; needs Node
+	@cd $(PAGE) && npm ci --no-fund --no-audit && npm run build
+
+setup: $(VENV)/.user
+setup-dev: $(VENV)/.dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "beamside needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) -e '.[microscopy]'
+	@touch $@
+
+# the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) -e '.[microscopy,dev]'
+	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
+	@touch $@ $(VENV)/.user
+
+# `fast` is compiled at install time: it needs a C++ compiler
+$(VENV)/.bench: $(VENV)/.user
+	@$(PIP) -e '.[microscopy,fast]'
+	@touch $@
+
+clean:                              ## everything that was made here
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

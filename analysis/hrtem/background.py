@@ -1,0 +1,195 @@
+"""What the power of each tile would be without crystals.
+
+For amorphous matter and shot noise the power at every frequency is exponential about a smooth
+mean, so the median of a ring is ln 2 times the mean, and a few strong spots do not move it.
+Thon rings are part of that mean: dividing by it removes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import scipy.ndimage
+
+from .tiles import Tiling
+
+SECTORS = 24
+"""Azimuthal sectors over 180 degrees in which astigmatism is measured."""
+SAMPLES = 64
+"""Bins of a ring that are enough for its median (18 % for one tile, a few % when smoothed)."""
+LEVEL_RINGS = 9
+"""Rings over which one tile may differ from its neighbours: edges of the specimen."""
+LN2 = float(np.log(2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """The frequencies of a tile, sorted into rings and sectors. Made once for each geometry."""
+
+    ky: np.ndarray
+    """[ky], in fft order."""
+    kx: np.ndarray
+    """[kx], from 0 up."""
+    k: np.ndarray
+    """|k| of each bin, [ky, kx]."""
+    ring: np.ndarray
+    """Index of the ring of each bin, [ky, kx]."""
+    inside: np.ndarray
+    """Which bins are looked at, [ky, kx]."""
+    width: float
+    """Width of a ring."""
+    members: tuple[np.ndarray, ...]
+    """Flat bins of each ring, at most SAMPLES; empty where nothing is looked at."""
+    cells: np.ndarray
+    """Flat bins of each ring and sector, [ring * SECTORS, most], padded with the last bin + 1."""
+    cell: np.ndarray
+    """Index into cells of each bin, [ky, kx]."""
+
+    @property
+    def first(self) -> int:
+        """The innermost ring that is looked at."""
+        return next(n for n, bins in enumerate(self.members) if bins.size)
+
+
+@lru_cache(maxsize=16)
+def rings(shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_max: float) -> Rings:
+    """Sort the half plane of a tile of `shape` into rings one bin wide."""
+    ny, nx = shape
+    ky, kx = np.fft.fftfreq(ny, pixel[0]), np.fft.rfftfreq(nx, pixel[1])
+    kx = kx[: min(len(kx), int(np.ceil(k_max * nx * pixel[1])) + 2)]
+    k = np.hypot(ky[:, None], kx[None, :])
+    width = float(np.sqrt(1 / (ny * pixel[0]) / (nx * pixel[1])))
+    ring = np.rint(k / width).astype(np.intp)
+    edge = min(k_max, 0.5 / pixel[0] - 1.5 / (ny * pixel[0]), 0.5 / pixel[1] - 1.5 / (nx * pixel[1]))
+    inside = (k >= k_min) & (k <= edge)
+    flat = np.flatnonzero(inside)
+    groups = _groups(ring.ravel()[flat], flat, int(ring.max()) + 1)
+    sector = (np.arctan2(ky[:, None], kx[None, :]) / np.pi + 0.5) * SECTORS
+    cell = ring * SECTORS + np.minimum(sector.astype(np.intp), SECTORS - 1)
+    cells = _groups(cell.ravel()[flat], flat, (int(ring.max()) + 1) * SECTORS)
+    most = max(len(bins) for bins in cells)
+    padded = np.full((len(cells), most), k.size, np.intp)
+    for n, bins in enumerate(cells):
+        padded[n, : len(bins)] = bins
+    samples = tuple(_thin(bins) for bins in groups)
+    return Rings(ky, kx, k, ring, inside, width, samples, padded, cell)
+
+
+def _groups(keys: np.ndarray, values: np.ndarray, many: int) -> list[np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return np.split(values[order], np.cumsum(np.bincount(keys, minlength=many))[:-1])
+
+
+def _thin(bins: np.ndarray) -> np.ndarray:
+    if len(bins) <= SAMPLES:
+        return bins
+    return bins[np.linspace(0, len(bins) - 1, SAMPLES).round().astype(np.intp)]
+
+
+def ring_background(power: np.ndarray, tiles: Tiling, bins: Rings) -> np.ndarray:
+    """Mean power without crystals of each tile, float32 [tile, ring]; inf where not looked at.
+
+    The shape comes from the median over the 3x3 neighbourhood of a tile, the level from the tile
+    itself: at an edge of the specimen neighbours differ in level far more than in shape.
+    """
+    flat = power.reshape(len(power), -1)
+    own = np.full((len(power), len(bins.members)), np.nan, np.float32)
+    for n, members in enumerate(bins.members):
+        if members.size:
+            middle = members.size // 2
+            own[:, n] = np.partition(flat[:, members], middle, axis=1)[:, middle]
+    used = np.flatnonzero(np.isfinite(own[0]))
+    own = own[:, used] / LN2
+    own = np.maximum(own, max(float(own.max()) * 1e-12, np.finfo(np.float32).tiny))
+    around = _around(own, tiles)
+    level = scipy.ndimage.uniform_filter1d(np.log(own / around), LEVEL_RINGS, axis=1, mode="nearest")
+    result = np.full((len(power), len(bins.members)), np.inf, np.float32)
+    result[:, used] = around * np.exp(level)
+    return result
+
+
+def _around(own: np.ndarray, tiles: Tiling) -> np.ndarray:
+    """Median over neighbouring tiles, then a mean over three rings."""
+    ny, nx = tiles.grid
+    size = (min(3, ny), min(3, nx), 1)
+    median = scipy.ndimage.median_filter(own.reshape(ny, nx, -1), size=size, mode="nearest")
+    smooth: np.ndarray = scipy.ndimage.uniform_filter1d(
+        median.reshape(len(own), -1), 3, axis=1, mode="nearest"
+    )
+    return smooth
+
+
+def azimuthal(z: np.ndarray, bins: Rings, most: int = 128) -> np.ndarray:
+    """How much the background of all tiles differs from a round one, float32 [ky, kx].
+
+    Astigmatism, drift and scan lines belong to the frame, crystals to a place: so the median over
+    the tiles (`most` of them are enough), smoothed over neighbouring rings and sectors so that a
+    crystal that fills the frame does not enter it. 1 when there are too few tiles to tell.
+    """
+    if len(z) < 8:
+        return np.ones(bins.k.shape, np.float32)
+    some = z[:: max(1, len(z) // most)]
+    middle = len(some) // 2
+    median = np.partition(some, middle, axis=0)[middle] / LN2
+    factor = _sectors(median, bins)[bins.cell]
+    return np.maximum(factor, _axes(median)).astype(np.float32)
+
+
+def _sectors(median: np.ndarray, bins: Rings) -> np.ndarray:
+    """Median in each ring and sector, smoothed, [ring * SECTORS]; 1 where there is no bin."""
+    values = np.append(median.ravel(), np.inf)[bins.cells]
+    counts = (bins.cells < median.size).sum(axis=1)
+    values.sort(axis=1)
+    middle = values[np.arange(len(values)), counts // 2]
+    cells = np.where(counts > 0, middle, 1.0).reshape(-1, SECTORS)
+    cells = scipy.ndimage.median_filter(cells, size=(5, 3), mode=("nearest", "wrap"))
+    cells = scipy.ndimage.gaussian_filter(cells, (1.0, 1.0), mode=("nearest", "wrap"))
+    return np.clip(cells, 0.7, 4.0).ravel()
+
+
+def _axes(median: np.ndarray) -> np.ndarray:
+    """Streaks along the k axes (scan lines, edges of the frame), which have no partner in a ring."""
+    streak = np.zeros_like(median)
+    for line in (-1, 0, 1):
+        streak[line] = scipy.ndimage.median_filter(median[line], 9, mode="nearest")
+    for line in (0, 1):
+        along = scipy.ndimage.median_filter(median[:, line], 9, mode="wrap")
+        streak[:, line] = np.maximum(streak[:, line], along)
+    return np.where(streak > 1.3, streak, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The mean power without crystals, for every place and frequency of an image."""
+
+    tiles: Tiling
+    bins: Rings
+    level: np.ndarray
+    """[tile, ring]"""
+    factor: np.ndarray
+    """Azimuthal, [ky, kx]."""
+    origin: tuple[float, float]
+
+    def at(self, y: np.ndarray, x: np.ndarray, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+        """Mean power per pixel at places and frequencies (kx >= 0), broadcast together."""
+        tile = self._tile(y, x)
+        fy, fx = self.tiles.step
+        ny, nx = self.bins.k.shape
+        iy = np.rint(ky / fy).astype(np.intp) % ny
+        ix = np.clip(np.rint(kx / fx).astype(np.intp), 0, nx - 1)
+        many = len(self.bins.members)
+        ring = np.clip(self.bins.ring[iy, ix], self.bins.first, many - 1)
+        last = int(np.flatnonzero(np.isfinite(self.level[0]))[-1])
+        power: np.ndarray = self.level[tile, np.minimum(ring, last)] * self.factor[iy, ix]
+        return power
+
+    def _tile(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The tile whose centre is nearest."""
+        index = []
+        for axis, starts, place in ((0, self.tiles.rows, y), (1, self.tiles.columns, x)):
+            pixel = self.tiles.pixel[axis]
+            centres = (np.array(starts) + self.tiles.shape[axis] / 2) * pixel + self.origin[axis]
+            index.append(np.searchsorted((centres[1:] + centres[:-1]) / 2, place))
+        return np.asarray(index[0] * self.tiles.grid[1] + index[1])

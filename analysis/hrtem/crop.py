@@ -1,0 +1,65 @@
+"""Fourier crop: keep |k| below a limit, with no aliasing and no attenuation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One image without the frequencies that hold nothing, and its spectrum."""
+
+    image: np.ndarray
+    """float32 [y, x], global mean removed, even sizes."""
+    spectrum: np.ndarray
+    """Its rfft2, complex64, not normalised."""
+    pixel: tuple[float, float]
+    """(y, x) length of a pixel of `image`, in nm (px of the original when uncalibrated)."""
+    origin: tuple[float, float]
+    """(y, x) position of the centre of `image[0, 0]`: half a pixel of the original image."""
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """(y, x) edge lengths of the field."""
+        ny, nx = self.image.shape
+        return ny * self.pixel[0], nx * self.pixel[1]
+
+
+def fourier_crop(
+    image: np.ndarray, pixel: tuple[float, float], k_max: float, workers: int = 1
+) -> View:
+    """Resample `image[y, x]` (float32) so that its Nyquist frequency is just above `k_max`.
+
+    Frequencies are kept exactly; sizes are rounded up to even, FFT-friendly ones, and an image
+    already coarser than that keeps its own (made even by leaving out the last row or column).
+    """
+    image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+    ny, nx = image.shape
+    my = _cropped(ny, ny * pixel[0], k_max)
+    mx = _cropped(nx, nx * pixel[1], k_max)
+    full = scipy.fft.rfft2(image - image.mean(dtype=np.float64).astype(np.float32), workers=workers)
+    half = np.empty((my, mx // 2 + 1), np.complex64)
+    half[: my // 2] = full[: my // 2, : mx // 2 + 1]
+    half[my // 2 :] = full[ny - my // 2 :, : mx // 2 + 1]
+    half[0, 0] = 0
+    if my < ny:
+        half[my // 2] = 0
+    if mx < nx:
+        half[:, mx // 2] = 0
+    half *= np.float32((my / ny) * (mx / nx))
+    small = scipy.fft.irfft2(half, s=(my, mx), workers=workers)
+    return View(
+        image=small,
+        spectrum=half,
+        pixel=(pixel[0] * ny / my, pixel[1] * nx / mx),
+        origin=(pixel[0] / 2, pixel[1] / 2),
+    )
+
+
+def _cropped(n: int, length: float, k_max: float) -> int:
+    """The even, FFT-friendly number of pixels whose Nyquist frequency exceeds `k_max`."""
+    wanted = int(np.ceil(2 * k_max * length)) + 2
+    return min(n, 2 * scipy.fft.next_fast_len((wanted + 1) // 2, real=True))

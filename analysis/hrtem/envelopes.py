@@ -1,0 +1,111 @@
+"""Where a reflection's fringes are: the cropped inverse FFT around it.
+
+The amplitude of a cosine of amplitude a comes out as a / 2, blurred by a Gaussian of BLUR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+
+from .crop import View
+
+BLUR = 0.16
+"""Standard deviation of the real-space Gaussian, as a fraction of the small window (1.2 nm)."""
+CHUNK = 64
+"""Reflections inverted at a time; bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The half plane with what is needed to cut squares around any k with kx >= 0."""
+
+    spectrum: np.ndarray
+    """complex64 [ky, kx]; `margin` mirrored columns before kx = 0 and zeros behind the last."""
+    margin: int
+    shape: tuple[int, int]
+    """(y, x) samples of an envelope: also the size of the square."""
+    step: tuple[float, float]
+    """(y, x) length of a frequency bin."""
+    pixel: tuple[float, float]
+    """(y, x) distance of the samples of an envelope."""
+    blur: float
+    origin: tuple[float, float]
+
+    @property
+    def noise_gain(self) -> float:
+        """Mean square amplitude that white noise of power 1 per pixel leaves in an envelope."""
+        weights = [self._weights(axis, np.zeros(1)) for axis in (0, 1)]
+        total = np.prod([np.sum(np.abs(w) ** 2) for w in weights])
+        return float(total / self.cropped_pixels)
+
+    @property
+    def cropped_pixels(self) -> int:
+        """Pixels of the image that the spectrum belongs to."""
+        ny, nx = self.spectrum.shape
+        return ny * 2 * (nx - 2 * self.margin - 1)
+
+    def _weights(self, axis: int, fraction: np.ndarray) -> np.ndarray:
+        """Gaussian about the exact k, with the shift to the centres of the samples."""
+        bins = np.arange(self.shape[axis]) - self.shape[axis] // 2
+        k = (bins - fraction[:, None]) * self.step[axis]
+        shift = self.pixel[axis] / 2 - self.origin[axis]
+        turn = 2j * np.pi * bins * self.step[axis] * shift
+        weights = np.exp(-2 * (np.pi * self.blur * k) ** 2 + turn)
+        return weights.astype(np.complex64)
+
+
+def plane(view: View, pixel: float, blur: float) -> Plane:
+    """Prepare the spectrum of `view` for envelopes sampled every `pixel`."""
+    ny, nx = view.image.shape
+    shape = tuple(
+        min(n, max(8, 2 * scipy.fft.next_fast_len(round(size / pixel / 2))))
+        for n, size in zip((ny, nx), view.size, strict=True)
+    )
+    margin = shape[1]
+    half = view.spectrum
+    wide = np.zeros((ny, half.shape[1] + 2 * margin), np.complex64)
+    wide[:, margin : margin + half.shape[1]] = half
+    many = min(margin, half.shape[1] - 1)
+    mirrored = half[-np.arange(ny) % ny, 1 : many + 1][:, ::-1]
+    wide[:, margin - many : margin] = np.conj(mirrored)
+    return Plane(
+        spectrum=wide,
+        margin=margin,
+        shape=(shape[0], shape[1]),
+        step=(1 / view.size[0], 1 / view.size[1]),
+        pixel=(view.size[0] / shape[0], view.size[1] / shape[1]),
+        blur=blur,
+        origin=view.origin,
+    )
+
+
+def envelopes(source: Plane, ky: np.ndarray, kx: np.ndarray, workers: int = 1) -> np.ndarray:
+    """Squared amplitude of the fringes of each reflection, float32 [reflection, y, x]."""
+    result = np.empty((len(ky), *source.shape), np.float32)
+    for start in range(0, len(ky), CHUNK):
+        rows = slice(start, start + CHUNK)
+        cut = _squares(source, ky[rows], kx[rows])
+        field = scipy.fft.ifft2(cut, workers=workers, overwrite_x=True)
+        np.square(field.real, out=result[rows])
+        result[rows] += np.square(field.imag)
+    scale = source.shape[0] * source.shape[1] / source.cropped_pixels
+    result *= np.float32(scale**2)
+    return result
+
+
+def _squares(source: Plane, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+    """The weighted square of the spectrum around each k, in fft order."""
+    my, mx = source.shape
+    cy, cx = np.rint(ky / source.step[0]), np.rint(kx / source.step[1])
+    wy = source._weights(0, ky / source.step[0] - cy)
+    wx = source._weights(1, kx / source.step[1] - cx)
+    rows = (cy[:, None].astype(np.intp) + np.arange(my) - my // 2) % source.spectrum.shape[0]
+    columns = cx[:, None].astype(np.intp) + np.arange(mx) - mx // 2 + source.margin
+    cut = source.spectrum[rows[:, :, None], columns[:, None, :]]
+    cut *= wy[:, :, None]
+    cut *= wx[:, None, :]
+    return scipy.fft.ifftshift(cut, axes=(1, 2))

@@ -1,0 +1,133 @@
+"""Previews: an image made small enough to look at, with the scale that gives its values back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVELS = 254
+"""Grey levels of a quantised preview; code 0 is kept for pixels without a value."""
+
+SAMPLE = 256
+"""The contrast window is read off at most SAMPLE x SAMPLE pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small picture: `value = offset + scale * code`, code 0 = no value; f32 has values as is."""
+
+    pixels: np.ndarray
+    """[y, x], uint8 codes or float32 values."""
+    scale: float
+    offset: float
+    step: int
+    """How many pixels of the image lie along one side of a pixel of the preview."""
+    low: float
+    """Lower end of the contrast window."""
+    high: float
+    """Upper end of the contrast window."""
+
+
+def preview(
+    image: np.ndarray,
+    size: int,
+    *,
+    quantised: bool = True,
+    percentiles: tuple[float, float] = (0.1, 99.9),
+) -> Preview:
+    """Shrink `image[y, x]` to at most `size` pixels a side and quantise it to 8 bits.
+
+    Pixels that are not finite, and the all-ones that detectors with 32 bits and more write for
+    masked pixels, have no value. An image without any value has the window 0..1.
+    """
+    small, step = shrink(real(image), size)
+    low, high = window(small, percentiles)
+    if not quantised:
+        return Preview(np.ascontiguousarray(small, np.float32), 1.0, 0.0, step, low, high)
+    codes, scale, offset = quantise(small, low, high)
+    return Preview(codes, scale, offset, step, low, high)
+
+
+def real(image: np.ndarray) -> np.ndarray:
+    """Give `image[y, x]` as numbers that can be averaged: |z| of complex, NaN for masked pixels."""
+    if image.ndim != 2:
+        raise ValueError(f"a preview needs an image of two dimensions, not {image.ndim}")
+    if image.dtype.kind == "c":
+        return np.asarray(np.abs(image))
+    if image.dtype.kind == "b":
+        return image.view(np.uint8)
+    if image.dtype.kind == "u" and image.dtype.itemsize >= 4:
+        masked = image == np.iinfo(image.dtype).max
+        return np.where(masked, np.nan, image) if masked.any() else image
+    return image
+
+
+def shrink(image: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """Average `image[y, x]` over squares so that no side exceeds `size`; also the squares' side.
+
+    The last row and column of squares may be cut by the image's edge. A square's mean is over its
+    finite pixels; without one it is NaN.
+    """
+    step = max(1, -(-max(image.shape, default=1) // size))
+    if step == 1:
+        return image, 1
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        finite = np.isfinite(image)
+        total = _sums(np.where(finite, image, 0), step)
+        count = _sums(finite, step)
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0), step
+    rows, columns = (_lengths(n, step) for n in image.shape)
+    return _sums(image, step) / (rows[:, None] * columns), step
+
+
+def _sums(image: np.ndarray, step: int) -> np.ndarray:
+    """Sums over squares of `step` pixels, float32 (float64 where float32 could overflow)."""
+    kind = np.float64 if image.dtype.itemsize > 4 else np.float32
+    return _sum_rows(_sum_rows(image, step, kind).T, step, kind).T
+
+
+def _sum_rows(image: np.ndarray, step: int, kind: type) -> np.ndarray:
+    total = np.zeros((-(-image.shape[0] // step), image.shape[1]), kind)
+    for first in range(step):
+        part = image[first::step]
+        total[: len(part)] += part
+    return total
+
+
+def _lengths(n: int, step: int) -> np.ndarray:
+    """How many pixels each square holds along an axis of `n`."""
+    edges = np.arange(0, n, step)
+    return np.minimum(step, n - edges).astype(np.float32)
+
+
+def window(
+    image: np.ndarray, percentiles: tuple[float, float] = (0.1, 99.9)
+) -> tuple[float, float]:
+    """Say between which values `image[y, x]` is worth showing, from a sample of its pixels.
+
+    Where the percentiles coincide (a flat image with a few bright pixels) the extremes are used.
+    """
+    strides = [max(1, n // SAMPLE) for n in image.shape]
+    sample = image[:: strides[0], :: strides[1]].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if sample.size:
+        low, high = np.percentile(sample, percentiles)
+        if low < high:
+            return float(low), float(high)
+    finite = image[np.isfinite(image)]
+    if not finite.size:
+        return 0.0, 1.0
+    return float(finite.min()), float(finite.max())
+
+
+def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, float, float]:
+    """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset."""
+    scale = (high - low) / LEVELS
+    finite = np.isfinite(image)
+    if scale <= 0 or not np.isfinite(scale):
+        return finite.astype(np.uint8), 0.0, low
+    levels = (image.astype(np.float32, copy=False) - np.float32(low)) * np.float32(1 / scale)
+    np.clip(levels, 0, LEVELS, out=levels)
+    codes = np.where(finite, levels + 1.5, 0).astype(np.uint8)
+    return codes, scale, low - scale

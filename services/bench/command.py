@@ -1,0 +1,67 @@
+"""`beamside bench`: run the cases, print a table, give one JSON object.
+
+Stable keys: `bench, machine, cases[{name, cpu_ms_per_frame, frames_per_s,
+anchor{name, cpu_ms_per_frame, frames_per_s}, ratio}]`; ratio is ours over the anchor in CPU time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from .machine import describe
+from .streams import CASES, measure
+
+NAMES = (*CASES, "hrtem", "service")
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure the cases that were asked for."""
+    unknown = sorted(set(args.case) - set(NAMES))
+    if unknown:
+        raise ValueError(f"no bench {unknown[0]!r}; allowed: {', '.join(NAMES)}")
+    wanted = args.case or list(NAMES)
+    machine = describe()
+    sys.stderr.write(f"  {machine['processor']}, {machine['cores']} cores\n")
+    cases = []
+    for case in _cases(wanted, args):
+        cases.append(case)
+        sys.stderr.write(f"  {line(case)}\n")
+        sys.stderr.flush()
+    command = "beamside " + " ".join(sys.argv[1:])
+    said = {"bench": " ".join(wanted), "command": command, "machine": machine, "cases": cases}
+    text = orjson.dumps(said, option=orjson.OPT_INDENT_2).decode()
+    if args.out:
+        args.out.write_text(text + "\n")
+    if args.json:
+        sys.stdout.write(orjson.dumps(said).decode() + "\n")
+    return 0
+
+
+def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for name in wanted:
+        if name in CASES:
+            for case in CASES[name]:
+                yield measure(case, args.rounds, args.frames)
+        elif name == "hrtem":
+            from .hrtem import measure as measure_hrtem
+
+            yield from measure_hrtem(args.frames)
+        else:
+            from .whole import measure_with_anchor
+
+            yield measure_with_anchor(args.rounds, args.frames)
+
+
+def line(case: dict[str, Any]) -> str:
+    """One case for people."""
+    text = f"{case['name']:<28}{case['cpu_ms_per_frame']:>10.3f} CPU-ms/frame"
+    text += f"{case['frames_per_s']:>9.1f} frames/s"
+    anchor = case.get("anchor")
+    if anchor:
+        text += f"   {anchor['name']} {anchor['cpu_ms_per_frame']:.3f}, ratio {case['ratio']:.2f}"
+    return text

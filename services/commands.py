@@ -1,0 +1,228 @@
+"""The commands that run something: demo, run, replay, simulate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from . import summary
+from .service import ENVIRONMENT, Life
+from .settings import Settings, assignment, document, load, merge
+from .simulator import Simulation
+from .simulator import simulate as push
+from .supervisor import StartError, Supervisor, is_idle
+
+SERIES_FRAMES = 100
+"""Of a demo without end: frames a series."""
+
+
+def say(text: str) -> None:
+    """Tell people something; stdout is kept for results."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def settings_of(args: argparse.Namespace, file: Path | None, under: dict[str, Any]) -> Settings:
+    """The settings of a command: its own under the file's, the command line on top."""
+    over: dict[str, Any] = merge([under, *(assignment(text) for text in args.assignments)])
+    if args.archive is not None:
+        over = merge([over, {"archive": {"folder": args.archive}}])
+    if args.port is not None:
+        over = merge([over, {"viewer": {"port": args.port}}])
+    if args.no_page:
+        over = merge([over, {"viewer": {"enabled": False}}])
+    return load(file, over)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a real instrument until told to stop."""
+    settings = settings_of(args, args.instrument, {})
+
+    def done(status: dict[str, Any]) -> bool:
+        finite = args.runs is not None and len(status.get("closed", ())) >= args.runs
+        return finite or is_idle(status)
+
+    return serve(settings, done, as_json=args.json)
+
+
+def replay(args: argparse.Namespace) -> int:
+    """Replay recorded files."""
+    for file in args.files:
+        if not file.exists():
+            raise FileNotFoundError(f"{file}: no such file")
+    options = [f"rate={args.rate}"] if args.rate else []
+    if args.pixel_size:
+        options.append(f"pixel_size={quote(args.pixel_size)}")
+    paths = "|".join(quote(str(file.resolve())) for file in args.files)
+    under: dict[str, Any] = {
+        "source": {"url": f"file:{paths}?{'&'.join(options)}", "name": "replay"},
+        "analysis": {"policy": "wait"},
+    }
+    if args.analysis:
+        under["analysis"]["name"] = args.analysis
+    settings = settings_of(args, args.settings, under)
+    stay = args.stay if args.stay is not None else sys.stderr.isatty() and not args.json
+    return serve(settings, is_idle, as_json=args.json, stay=stay and settings.viewer.enabled)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run everything over a simulated microscope."""
+    if args.frames is not None and args.frames < 1:
+        raise ValueError(f"--frames {args.frames}: must be 1 or more")
+    detector, endpoint = _start_detector(args)
+    try:
+        url = f"{args.wire}+{endpoint}"
+        under = {
+            "source": {"url": url, "name": "microscope"},
+            "analysis": {"policy": "wait"},
+            "archive": {"folder": "beamside-data"},
+        }
+        settings = settings_of(args, None, under)
+        say(f"  detector  {url} (simulated, {args.size} x {args.size})")
+        wanted = args.frames is not None
+
+        def done(status: dict[str, Any]) -> bool:
+            return wanted and bool(status.get("closed")) and not status.get("open")
+
+        return serve(settings, done, as_json=args.json, before_stop=lambda: _stop(detector))
+    finally:
+        _stop(detector)
+
+
+def _start_detector(args: argparse.Namespace) -> tuple[subprocess.Popen[str], str]:
+    series = [
+        "--frames",
+        str(args.frames or SERIES_FRAMES),
+        "--series",
+        "1" if args.frames else "0",
+    ]
+    options = ["--rate", str(args.rate), "--size", str(args.size), "--seed", str(args.seed)]
+    command = [sys.executable, "-m", "beamside.services.cli", "simulate"]
+    command += [f"{args.wire}+tcp://127.0.0.1:*", "--json", *series, *options]
+    process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **ENVIRONMENT},
+        start_new_session=True,
+    )
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise StartError(f"the simulated detector did not start (exit code {process.wait()})")
+    return process, str(orjson.loads(line)["endpoint"])
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def serve(
+    settings: Settings,
+    done: Callable[[dict[str, Any]], bool],
+    *,
+    as_json: bool,
+    stay: bool = False,
+    before_stop: Callable[[], None] = lambda: None,
+) -> int:
+    """Run a service until it is done or told to stop; drain; say how it went."""
+    life = Life()
+    supervisor = Supervisor(settings)
+    life.listen()
+    try:
+        supervisor.start()
+        if supervisor.url:
+            say(f"  page      {supervisor.url}")
+        if settings.archive.enabled:
+            say(f"  archive   {settings.archive.folder.resolve()}")
+        if supervisor.wait_ready(life):
+            say("  ready     Ctrl-C drains and stops")
+            teller = Teller(supervisor)
+            supervisor.serve(life, done, teller.tell)
+            if stay and not life.stopping:
+                say("  done      the page stays until Ctrl-C")
+                supervisor.serve(life, lambda status: False, lambda: None)
+            teller.end()
+        before_stop()
+        code = supervisor.stop()
+    except BaseException:
+        supervisor.stop()
+        raise
+    finally:
+        supervisor.keep_logs()
+    result = summary.of_service(supervisor.status, supervisor.alarms)
+    say("\n".join(["", *summary.lines(result)]))
+    if as_json:
+        sys.stdout.write(orjson.dumps(result).decode() + "\n")
+    return code
+
+
+class Teller:
+    """One line of progress: rewritten on a terminal, now and then elsewhere."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._live = sys.stderr.isatty()
+        self._told = ""
+        self._turn = 0
+
+    def tell(self) -> None:
+        """Say what is going on."""
+        line = summary.progress(self._supervisor.status)
+        self._turn += 1
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K  {line[:150]}")
+            sys.stderr.flush()
+        elif self._turn % 25 == 1 and line != self._told:
+            self._told = line
+            say(f"  {line}")
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._live:
+            sys.stderr.write("\n")
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Run the pretend detector alone."""
+    life = Life()
+    life.listen()
+    sim = Simulation(
+        frames=args.frames, series=args.series, rate=args.rate, size=args.size, seed=args.seed
+    )
+
+    def ready(endpoint: str) -> None:
+        if args.json:
+            sys.stdout.write(orjson.dumps({"endpoint": endpoint}).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            say(f"  detector  {endpoint} (waits for somebody to connect; Ctrl-C stops)")
+
+    sent = push(sim, args.url, lambda: life.stopping or life.orphaned, ready)
+    if args.json:
+        sys.stdout.write(orjson.dumps(sent).decode() + "\n")
+    else:
+        say(f"  sent      {sent['sent']} frames")
+    return 0
+
+
+def settings(args: argparse.Namespace) -> int:
+    """Print every setting."""
+    del args
+    sys.stdout.write(document() + "\n")
+    return 0

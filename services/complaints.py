@@ -1,0 +1,36 @@
+"""What goes wrong is told in one plain line, never as a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+WRONG = 2
+"""Exit code of a command that could not begin: something asked for is wrong."""
+
+
+def explained(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command; what is wrong with what was asked goes to stderr, exit code 2."""
+    from ..stream.errors import StreamError
+
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    except (StreamError, ValueError, LookupError, OSError) as error:
+        complain(error)
+    except Exception as error:
+        if type(error).__name__ not in ("SettingsError", "StartError", "AnalysisError"):
+            raise
+        complain(error)
+    return WRONG
+
+
+def complain(error: Exception) -> None:
+    """Say on stderr what is wrong."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    for line in text.splitlines() or [type(error).__name__]:
+        sys.stderr.write(f"beamside: {line}\n")

@@ -1,0 +1,230 @@
+"""The desk: hands what came in to its readers, each at its own pace.
+
+A reader (archive, analysis, preview) is a queue with a policy, taken from by one or more workers on
+one ROUTER socket. A worker says `hello`, then gives `credit` for so many frames; what it has in
+hand is known, so that it can be given to another when the worker dies.
+
+    worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | receipt {...}
+    desk -> worker   a message of ours (stream/wire), or `bye`
+
+Decided 2026-11: results travel through the desk too, not by a socket of their own. Then one queue
+orders frames, results and the stop for the archive, and nothing has to be waited for twice; their
+bytes are passed on without a copy. Rejected: PUSH from each worker to the archive, where the stop
+of a run can overtake its last results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import zmq
+
+from ..stream import wire
+from ..stream.backlog import Backlog
+from ..stream.messages import Buffer, Frame, Message, Result, RunStart, RunStop
+from .logs import logger
+
+log = logger("desk")
+MOST_HANDS = 3
+"""How many workers may die with a frame in hand before it is skipped: it may be what kills them."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One message on its way to one reader."""
+
+    parts: Sequence[Buffer]
+    nbytes: int
+    key: tuple[str, int] | None = None
+    """(run, number) of a frame; None for what must never be skipped."""
+    hands: int = 0
+    """How many workers have had it."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process that reads."""
+
+    identity: bytes
+    name: str
+    credit: int = 0
+    in_hand: dict[tuple[str, int], Parcel] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Reader:
+    """One way out of the desk, with its policy."""
+
+    name: str
+    backlog: Backlog[Parcel]
+    ordered: bool = False
+    """Whether starts, results and stops stand in the queue too (the archive), or are told to
+    every worker at once (the rest)."""
+    workers: dict[str, Worker] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A frame that gave way."""
+
+    reader: str
+    run: str
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a worker said of frames it was given."""
+
+    reader: str
+    worker: str
+    kind: str
+    """result | receipt | closed | hello"""
+    said: dict[str, Any]
+    parts: Sequence[Buffer] = ()
+
+
+class Desk:
+    """The readers of one ingest process."""
+
+    def __init__(self, endpoint: str, readers: Sequence[Reader]) -> None:
+        self.readers = {reader.name: reader for reader in readers}
+        self._starts: dict[str, Sequence[Buffer]] = {}
+        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.SNDHWM, 0)  # credit is the bound
+        self.socket.setsockopt(zmq.RCVHWM, 0)
+        self.socket.setsockopt(zmq.LINGER, 1000)
+        self.socket.bind(endpoint)
+        self._by_identity: dict[bytes, tuple[Reader, Worker]] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether a reader that must lose nothing can take no more."""
+        return any(r.backlog.policy == "wait" and r.backlog.full for r in self.readers.values())
+
+    def give(self, message: Message) -> list[Skipped]:
+        """Pass `message` on to every reader; say which frames gave way."""
+        parts = wire.encode(message)
+        if isinstance(message, Frame):
+            return self._give_frame(message, parts)
+        if isinstance(message, RunStart):
+            self._starts[message.run] = parts
+        elif isinstance(message, RunStop):
+            self._starts.pop(message.run, None)
+        self.give_parts(parts, everyone=not isinstance(message, Result))
+        return []
+
+    def give_parts(self, parts: Sequence[Buffer], *, everyone: bool) -> None:
+        """Pass on what is no frame: in order to the archive, at once to the others."""
+        for reader in self.readers.values():
+            if reader.ordered:
+                # no bytes are charged: a result must not make the detector wait
+                reader.backlog.give_last(Parcel(parts, 0))
+                self._hand_out(reader)
+            elif everyone:
+                for worker in reader.workers.values():
+                    self._send(worker, parts)
+
+    def _give_frame(self, frame: Frame, parts: Sequence[Buffer]) -> list[Skipped]:
+        skipped = []
+        nbytes = frame.nbytes
+        for reader in self.readers.values():
+            parcel = Parcel(parts, nbytes, (frame.run, frame.number))
+            for lost in reader.backlog.offer(parcel, nbytes):
+                if lost.key is not None:
+                    reason = "decimated" if lost is parcel else "backlog_full"
+                    skipped.append(Skipped(reader.name, *lost.key, reason))
+            self._hand_out(reader)
+        return skipped
+
+    def _hand_out(self, reader: Reader) -> None:
+        backlog = reader.backlog
+        while (parcel := backlog.peek()) is not None and reader.workers:
+            worker = max(reader.workers.values(), key=lambda w: w.credit)
+            if parcel.key is not None and worker.credit < 1:
+                return
+            backlog.take()
+            if parcel.key is not None:
+                worker.credit -= 1
+                parcel.hands += 1
+                worker.in_hand[parcel.key] = parcel
+            self._send(worker, parcel.parts)
+
+    def _send(self, worker: Worker, parts: Sequence[Buffer]) -> None:
+        self.socket.send_multipart([worker.identity, *parts], copy=False)
+
+    def serve(self) -> Iterator[Receipt | Skipped]:
+        """Take what the workers say, and hand out what they have credit for."""
+        while True:
+            try:
+                identity, kind, *parts = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                return
+            except ValueError:
+                continue
+            yield from self._heard(identity.bytes, kind.bytes, [part.buffer for part in parts])
+
+    def _heard(
+        self, identity: bytes, kind: bytes, parts: Sequence[Buffer]
+    ) -> Iterator[Receipt | Skipped]:
+        if kind == b"hello":
+            yield from self._hello(identity, orjson.loads(parts[0]))
+            return
+        known = self._by_identity.get(identity)
+        if known is None:
+            log.warning("a stranger spoke at the desk", said=kind[:20])
+            return
+        reader, worker = known
+        if kind == b"credit":
+            worker.credit += int(orjson.loads(parts[0])["n"])
+            self._hand_out(reader)
+            return
+        said = wire.read_head(parts) if kind == b"result" else orjson.loads(parts[0])
+        for number in said.get("frames", ()):
+            worker.in_hand.pop((said["run"], number), None)
+        yield Receipt(reader.name, worker.name, kind.decode(), said, parts)
+
+    def _hello(self, identity: bytes, said: dict[str, Any]) -> Iterator[Receipt | Skipped]:
+        reader = self.readers.get(str(said.get("reader")))
+        if reader is None:
+            return
+        name = str(said["worker"])
+        before = reader.workers.pop(name, None)
+        if before is not None:
+            yield from self._bereave(reader, before)
+        worker = Worker(identity, name, int(said["credit"]))
+        reader.workers[name] = worker
+        self._by_identity[identity] = (reader, worker)
+        for parts in self._starts.values():
+            if not reader.ordered or before is not None:
+                self._send(worker, parts)
+        yield Receipt(reader.name, name, "hello", said)
+        self._hand_out(reader)
+
+    def _bereave(self, reader: Reader, worker: Worker) -> Iterator[Skipped]:
+        """Take back what a dead worker had in hand, first come first."""
+        self._by_identity.pop(worker.identity, None)
+        for key, parcel in reversed(worker.in_hand.items()):
+            if parcel.hands >= MOST_HANDS and not reader.ordered:
+                yield Skipped(reader.name, *key, "crashed_the_analysis")
+            else:
+                reader.backlog.give_back(parcel, parcel.nbytes)
+        log.warning("a worker died", worker=worker.name, in_hand=len(worker.in_hand))
+
+    def withdraw(self, reader: str, run: str, reason: str) -> Iterator[Skipped]:
+        """Take the frames of `run` out of a reader's queue: they are waited for no longer."""
+        backlog = self.readers[reader].backlog
+        for parcel in backlog.withdraw(lambda p: p.key is not None and p.key[0] == run):
+            if parcel.key is not None:
+                yield Skipped(reader, *parcel.key, reason)
+
+    def close(self) -> None:
+        """Say goodbye to every worker."""
+        for reader in self.readers.values():
+            for worker in reader.workers.values():
+                self._send(worker, [b"bye"])
+        self.socket.close(1000)

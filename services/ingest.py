@@ -1,0 +1,331 @@
+"""Ingest: the one process that owns the detector's socket.
+
+It receives, keeps the account, and hands everything on at the desk; it never looks at a pixel.
+Notices (its state and account, a few times a second) and results go out on the bus.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import zmq
+
+from ..stream import wire
+from ..stream.backlog import Backlog
+from ..stream.ledger import Ledger, Run
+from ..stream.messages import Frame, Message, Refusal, RunStart
+from ..stream.sources import Incoming, Source
+from .desk import Desk, Parcel, Reader, Receipt, Skipped
+from .feeds import open_feed
+from .latency import Latencies
+from .logs import logger
+from .notices import Bus
+from .rates import Rates
+from .service import Life, Plan
+from .settings import Settings
+
+log = logger("ingest")
+NOTICE_PERIOD_S = 0.2
+LATE_GRACE_NS = 100_000_000
+"""Frames that come so shortly after the end still belong to the run."""
+ALARM_FILLS = (0.5, 0.8, 0.95)
+
+
+def run(plan: Plan, life: Life) -> int:
+    """Receive until told to stop, then drain."""
+    settings = plan.parsed()
+    ingest = Ingest(settings, plan)
+    try:
+        while not (life.stopping or life.orphaned):
+            ingest.step(0.05)
+        ingest.drain(settings.service.drain_timeout_s, lambda: life.orphaned)
+    finally:
+        ingest.close()
+    return 0
+
+
+def readers(settings: Settings) -> list[Reader]:
+    """The ways out: the archive loses nothing, the analysis as set, the preview has the newest."""
+    ways = [Reader("preview", Backlog("newest", 1))]
+    if settings.archive.enabled:
+        backlog = Backlog[Parcel]("wait", 100_000, int(settings.archive.backlog_mb * 1e6))
+        ways.append(Reader("archive", backlog, ordered=True))
+    analysis = settings.analysis
+    if analysis.workers:
+        ways.append(
+            Reader("analysis", Backlog(analysis.policy, analysis.backlog, n=analysis.every))
+        )
+    return ways
+
+
+class Ingest:
+    """What ingest knows: the ledger, the desk, and how fast things go."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        self.settings = settings
+        self.source: Source = open_feed(settings)
+        self.desk = Desk(plan.desk, readers(settings))
+        self.bus = Bus([plan.bus, *([settings.bus.results] if settings.bus.results else [])])
+        self.ledger = Ledger(settings.source.name, int(settings.source.end_timeout_s * 1e9))
+        self.calibration = settings.calibration.as_json()
+        self.latencies = Latencies()
+        self.run_latencies: dict[str, Latencies] = {}
+        self.rates = Rates()
+        self.closed: list[dict[str, Any]] = []
+        self.alarms: dict[str, str] = {}
+        self.draining = False
+        self.last_frame_ns = 0
+        self._archives: dict[str, str | None] = {}
+        self._closing: dict[str, dict[str, Any]] = {}
+        self._failures: Counter[str] = Counter()
+        self._drain_since: dict[str, float] = {}
+        self._noticed = 0.0
+        self._poller = zmq.Poller()
+        self._poller.register(self.desk.socket, zmq.POLLIN)
+
+    # one step
+
+    def step(self, timeout_s: float) -> None:
+        """Wait for something, at most `timeout_s`; then receive, hand out, and tell."""
+        reading = not (self.desk.full or self.draining or self.source.exhausted)
+        self._wait(timeout_s, reading)
+        if reading:
+            for message in self.source.receive():
+                self.enter(message)
+        self._hear(self.desk.serve())
+        self.ledger.tick(time.monotonic_ns())
+        self._close_runs()
+        if time.monotonic() - self._noticed > NOTICE_PERIOD_S:
+            self.notice()
+
+    def _wait(self, timeout_s: float, reading: bool) -> None:
+        socket = self.source.socket
+        if socket is None:
+            self._poller.poll(2 if reading else int(timeout_s * 1000))
+            return
+        if reading:
+            self._poller.register(socket, zmq.POLLIN)
+        elif socket in self._poller:
+            self._poller.unregister(socket)
+        self._poller.poll(int(timeout_s * 1000))
+
+    def enter(self, message: Incoming) -> None:
+        """Take one message into the account, and pass on what it leads to."""
+        if isinstance(message, Refusal):
+            log.warning("refused", reason=message.reason, detail=message.detail, run=message.run)
+        for passed in self.ledger.enter(message, time.monotonic_ns()):
+            self._pass_on(passed)
+
+    def _pass_on(self, message: Message) -> None:
+        if isinstance(message, RunStart):
+            message = replace(message, calibration=self._calibrated(message))
+            self.ledger.runs[message.run].start = message
+            log.info("run started", run=message.run, expected=message.expected)
+            self.run_latencies[message.run] = Latencies()
+            self.bus.send(wire.encode(message))
+        elif isinstance(message, Frame):
+            self.last_frame_ns = message.received_ns
+            self.rates.count("in", message.nbytes)
+        self._hear(self.desk.give(message))
+
+    def _calibrated(self, start: RunStart) -> dict[str, Any]:
+        said = dict(start.calibration)
+        if self.calibration and said.get("pixel_size_nm"):
+            origin = f"{self.calibration.get('origin')} (the source said {said['pixel_size_nm']})"
+            return {**said, **self.calibration, "origin": origin}
+        return {**said, **self.calibration}
+
+    def _hear(self, heard: Iterable[Receipt | Skipped]) -> None:
+        for said in heard:
+            if isinstance(said, Skipped):
+                if said.reader == "analysis":
+                    self.ledger.skipped(said.run, [said.number], said.reason)
+            elif said.kind == "result":
+                self._result(said)
+            elif said.kind == "receipt":
+                self._receipt(said.said)
+            elif said.kind == "closed":
+                self._archive_closed(said.said)
+
+    def _result(self, receipt: Receipt) -> None:
+        head = receipt.said
+        run, frames = head["run"], head["frames"]
+        if head["error"] is None:
+            self.ledger.processed(run, frames)
+            now = time.time_ns()
+            of_run = self.run_latencies.get(run, self.latencies)
+            for _ in frames:
+                self.latencies.add(head["detector_ns"], head["received_ns"], now)
+                if of_run is not self.latencies:
+                    of_run.add(head["detector_ns"], head["received_ns"], now)
+        else:
+            reason = str(head["provenance"].get("failure", "failed"))
+            self.ledger.skipped(run, frames, reason)
+            self._failures[reason] += len(frames)
+        self.rates.count("out", n=len(frames))
+        self.bus.send(receipt.parts)
+        self.desk.give_parts(receipt.parts, everyone=False)
+
+    def _receipt(self, said: dict[str, Any]) -> None:
+        self.ledger.archived(said["run"], said.get("archived", ()))
+        for reason, numbers in said.get("refused", {}).items():
+            self.ledger.refused(said["run"], numbers, reason)
+        for reason, numbers in said.get("skipped", {}).items():
+            self.ledger.skipped(said["run"], numbers, reason)
+        if said.get("alarm"):
+            self.alarms["archive"] = str(said["alarm"])
+
+    # the end of runs
+
+    def _close_runs(self) -> None:
+        draining = [run for run in self.ledger.runs.values() if run.state == "draining"]
+        for run in draining:
+            key = run.start.run
+            since = self._drain_since.setdefault(key, time.monotonic())
+            overdue = time.monotonic() - since > self.settings.service.drain_timeout_s
+            grace = time.monotonic_ns() - run.last_ns < LATE_GRACE_NS and not self.draining
+            if not (self._settled(run) or overdue) or grace:
+                continue
+            if overdue and "analysis" in self.desk.readers:
+                self._hear(self.desk.withdraw("analysis", key, "drain_timeout"))
+            self._close_run(run)
+
+    def _settled(self, run: Run) -> bool:
+        account = run.account
+        analysed = not self.settings.analysis.workers or account.analysed()
+        return analysed and account.closes(self.settings.archive.enabled)
+
+    def _close_run(self, run: Run) -> None:
+        key = run.start.run
+        archive = self.settings.archive.enabled
+        stop = self.ledger.close(key, archive=archive, time_ns=time.time_ns())
+        self._drain_since.pop(key, None)
+        latencies = self.run_latencies.pop(key, Latencies())
+        summary = {
+            "run": key,
+            "status": stop.status,
+            "reason": stop.reason,
+            "orphan": run.orphan,
+            "account": dict(stop.account),
+            "latency_ms": latencies.as_json(),
+            "archive": None,
+        }
+        log.info("run closed", run=key, status=stop.status, reason=stop.reason)
+        if stop.status == "incomplete":
+            self.alarms["run"] = f"run {key} is incomplete: {stop.reason}"
+        self.bus.send(wire.encode(stop))
+        self._hear(self.desk.give(stop))
+        if archive:
+            self._closing[key] = summary
+        else:
+            self.closed.append(summary)
+        self.notice()
+
+    def _archive_closed(self, said: dict[str, Any]) -> None:
+        summary = self._closing.pop(said["run"], None)
+        if summary is None:
+            return
+        summary["archive"] = said.get("path")
+        if said.get("error"):
+            summary["status"] = "incomplete"
+            summary["reason"] = f"{summary['reason']}; {said['error']}"
+            self.alarms["archive"] = str(said["error"])
+        self.closed.append(summary)
+        self.notice()
+
+    def drain(self, timeout_s: float, hopeless: Any) -> None:
+        """Stop receiving; finish what came, as far as it goes in time."""
+        self.draining = True
+        self.ledger.stop_all("the service was stopped")
+        until = time.monotonic() + timeout_s + 2
+        while (self.ledger.runs or self._closing) and time.monotonic() < until and not hopeless():
+            self.step(0.02)
+        for summary in self._closing.values():
+            summary["status"] = "incomplete"
+            summary["reason"] += "; the archive did not close in time"
+            self.closed.append(summary)
+        self._closing.clear()
+        self.notice(state="closed")
+
+    # what is told
+
+    def notice(self, state: str | None = None) -> None:
+        """Publish the state, the account and the pace."""
+        self._noticed = time.monotonic()
+        self.bus.send([orjson.dumps(self.status(state), option=orjson.OPT_SERIALIZE_NUMPY)])
+
+    def status(self, state: str | None = None) -> dict[str, Any]:
+        """What is going on, in the keys that the page and the metrics read."""
+        run = self.ledger.last
+        account = run.account.as_json() if run else {}
+        if self.draining:
+            state = state or "draining"
+        return {
+            "kind": "status",
+            "state": state or (run.state if run and run.state != "closed" else "idle"),
+            "source": self.settings.source.name,
+            "run": run.start.run if run else None,
+            "run_status": run.status if run else None,
+            "calibration": dict(run.start.calibration) if run else {},
+            "account": account,
+            "strangers": dict(self.ledger.strangers),
+            "ignored": dict(self.ledger.ignored),
+            "failures": dict(self._failures),
+            "rates": self.rates.as_json(),
+            "latency_ms": self.latencies.as_json(),
+            "readers": {name: self._reader(reader) for name, reader in self.desk.readers.items()},
+            "archive": self._archive_state(),
+            "last_frame_ns": self.last_frame_ns,
+            "alarms": self._alarms(),
+            "analysis": self.settings.analysis.name if self.settings.analysis.workers else None,
+            "device": "cpu",
+            "bytes_received": self.rates.nbytes,
+            "exhausted": self.source.exhausted,
+            "closed": self.closed,
+            "open": len(self.ledger.runs) + len(self._closing),
+        }
+
+    def _reader(self, reader: Reader) -> dict[str, Any]:
+        backlog = reader.backlog
+        return {
+            "queue": len(backlog),
+            "capacity": backlog.capacity,
+            "fill": round(backlog.fill, 3),
+            "policy": backlog.policy,
+            "workers": len(reader.workers),
+        }
+
+    def _archive_state(self) -> dict[str, Any]:
+        if not self.settings.archive.enabled:
+            return {}
+        folder = self.settings.archive.folder
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:
+            free = None
+        backlog = self.desk.readers["archive"].backlog
+        path = next((str(s["archive"]) for s in reversed(self.closed) if s["archive"]), None)
+        return {"path": path or str(folder), "free_bytes": free, "backlog_bytes": backlog.nbytes}
+
+    def _alarms(self) -> list[str]:
+        alarms = list(self.alarms.values())
+        for name, reader in self.desk.readers.items():
+            passed = [level for level in ALARM_FILLS if reader.backlog.fill >= level]
+            if passed and name != "preview":
+                alarms.append(f"the queue of the {name} is more than {passed[-1]:.0%} full")
+        run = self.ledger.last
+        if run is not None and run.state == "draining" and run.account.missing:
+            alarms.append(f"run {run.start.run}: {run.account.missing} frames are missing")
+        return alarms
+
+    def close(self) -> None:
+        """Let everything go."""
+        self.source.close()
+        self.desk.close()
+        self.bus.close()

@@ -1,0 +1,94 @@
+"""The page's process: listens to the bus, takes previews at the desk, serves the page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import uvicorn
+import zmq
+import zmq.asyncio
+
+from ..stream import wire
+from ..stream.errors import WireError
+from ..stream.messages import Frame
+from . import notices
+from .logs import logger
+from .ports import listening_socket
+from .service import Life, Plan
+from .viewer.app import create_app
+from .viewer.state import ViewState
+
+log = logger("page")
+PREVIEW_PERIOD_S = 1 / 15
+"""Frames shown at most; eyes need no more."""
+
+
+def run(plan: Plan, life: Life) -> int:
+    """Serve the page until told to stop."""
+    return asyncio.run(_serve(plan, life))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: the life of a process is ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def _serve(plan: Plan, life: Life) -> int:
+    settings = plan.parsed().viewer
+    state = ViewState()
+    app = create_app(
+        state, token=plan.token, allowed_hosts=(settings.host, *settings.allowed_hosts)
+    )
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    server = _Server(config)
+    bound = listening_socket(settings.host, plan.page_port)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[bound])),
+        asyncio.create_task(_bus(plan.bus, state)),
+        asyncio.create_task(_previews(plan.desk, state)),
+    ]
+    while not (life.stopping or life.orphaned or any(task.done() for task in tasks)):
+        await asyncio.sleep(0.1)
+    failed = [task for task in tasks if task.done() and task.exception()]
+    server.should_exit = True
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in failed:
+        log.error("the page failed", error=repr(task.exception()))
+    return 1 if failed else 0
+
+
+async def _bus(endpoint: str, state: ViewState) -> None:
+    listener = zmq.asyncio.Context.instance().socket(zmq.SUB)
+    listener.setsockopt(zmq.RCVHWM, notices.MOST_WAITING)
+    listener.setsockopt(zmq.LINGER, 0)
+    listener.subscribe(b"")
+    listener.connect(endpoint)
+    while True:
+        parts = await listener.recv_multipart(copy=False)
+        message = notices.read([part.buffer for part in parts])
+        if message is not None:
+            state.take(message)
+
+
+async def _previews(endpoint: str, state: ViewState) -> None:
+    desk = zmq.asyncio.Context.instance().socket(zmq.DEALER)
+    desk.setsockopt(zmq.LINGER, 0)
+    desk.connect(endpoint)
+    hello = b'{"reader":"preview","worker":"page","credit":1}'
+    await desk.send_multipart([b"hello", hello])
+    while True:
+        parts = await desk.recv_multipart(copy=False)
+        buffers = [part.buffer for part in parts]
+        with contextlib.suppress(WireError):
+            message = wire.decode(buffers)
+            if not isinstance(message, Frame):
+                continue
+            state.take(message)
+            await asyncio.sleep(PREVIEW_PERIOD_S)
+            await desk.send_multipart([b"credit", b'{"n":1}'])

@@ -1,0 +1,183 @@
+"""A processor: frames -> batch -> analysis -> result, one process of perhaps many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import __version__
+from ..analysis import operators
+from ..analysis.operators import AnalysisError, Calibration, Operator
+from ..stream.decompress import decode
+from ..stream.errors import WireError
+from ..stream.messages import Frame, Pixels, Result, RunStart, RunStop
+from .logs import logger
+from .reader import DeskReader
+from .service import Life, Plan
+from .settings import AnalysisSettings
+
+log = logger("processor")
+
+
+def run(plan: Plan, life: Life, name: str) -> int:
+    """Analyse what the desk hands out, until it says bye."""
+    settings = plan.parsed().analysis
+    operator = operators.load(settings.name, settings.settings)
+    desk = DeskReader(plan.desk, "analysis", name, 2 * settings.batch_size)
+    processor = Processor(settings, operator, desk)
+    # a signal alone does not end it: ingest drains it first, then says bye
+    while not (desk.dismissed or life.orphaned):
+        processor.step()
+    desk.close()
+    return 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames of one run that are analysed together."""
+
+    run: str
+    frames: list[Frame] = field(default_factory=list)
+    opened: float = field(default_factory=time.monotonic)
+
+
+class Processor:
+    """Collects batches by size and age, and answers each with a result."""
+
+    def __init__(self, settings: AnalysisSettings, operator: Operator, desk: DeskReader) -> None:
+        self.settings = settings
+        self.operator = operator
+        self.desk = desk
+        self.starts: dict[str, RunStart] = {}
+        self.batch: Batch | None = None
+        self._buffer: np.ndarray | None = None
+
+    def step(self) -> None:
+        """Take one message, or close a batch that is old enough."""
+        message = self.desk.take(self._patience_ms())
+        match message:
+            case Frame():
+                self._collect(message)
+            case RunStart():
+                self.starts[message.run] = message
+            case RunStop():
+                self.starts.pop(message.run, None)
+        if self.batch is not None and self._due(self.batch):
+            self._answer(self.batch)
+
+    def _patience_ms(self) -> int:
+        if self.batch is None:
+            return 200
+        age = (time.monotonic() - self.batch.opened) * 1e3
+        return max(0, min(200, round(self.settings.batch_age_ms - age)))
+
+    def _due(self, batch: Batch) -> bool:
+        old = (time.monotonic() - batch.opened) * 1e3 >= self.settings.batch_age_ms
+        return old or len(batch.frames) >= self.settings.batch_size
+
+    def _collect(self, frame: Frame) -> None:
+        batch = self.batch
+        if batch is not None and (
+            batch.run != frame.run or self._layout(batch.frames[0]) != self._layout(frame)
+        ):
+            self._answer(batch)
+        if self.batch is None:
+            self.batch = Batch(frame.run)
+        self.batch.frames.append(frame)
+
+    def _layout(self, frame: Frame) -> tuple[object, ...]:
+        pixels = self._pixels(frame)
+        return pixels.shape, pixels.dtype
+
+    def _pixels(self, frame: Frame) -> Pixels:
+        wanted = self.settings.channel
+        if wanted is not None and wanted in frame.channels:
+            return frame.channels[wanted]
+        return next(iter(frame.channels.values()))
+
+    def _answer(self, batch: Batch) -> None:
+        self.batch = None
+        images, good = self._decode(batch)
+        if good:
+            self.desk.answer(self._analyse(batch.run, good, images[: len(good)]))
+        self.desk.credit(len(batch.frames))
+
+    def _decode(self, batch: Batch) -> tuple[np.ndarray, list[Frame]]:
+        first = self._pixels(batch.frames[0])
+        shape = (self.settings.batch_size, *first.shape)
+        dtype = np.dtype(first.dtype)
+        if self._buffer is None or self._buffer.shape != shape or self._buffer.dtype != dtype:
+            self._buffer = np.empty(shape, dtype)
+        good: list[Frame] = []
+        for frame in batch.frames:
+            try:
+                decode(self._pixels(frame), self._buffer[len(good)])
+                good.append(frame)
+            except WireError as error:
+                log.warning("can't decode", run=frame.run, frame=frame.number, error=str(error))
+                self.desk.answer(self._failed(frame.run, [frame], error.reason, str(error)))
+        return self._buffer, good
+
+    def _analyse(self, run: str, frames: list[Frame], images: np.ndarray) -> Result:
+        start = self.starts.get(run)
+        calibration = calibration_of(start.calibration if start else {})
+        began = time.perf_counter()
+        try:
+            data = self.operator(images, calibration)
+        except AnalysisError as error:
+            return self._failed(run, frames, "not_analysable", str(error))
+        except Exception as error:
+            # whatever a plug-in raises costs its own result, never the stream
+            log.warning("the analysis failed", run=run, exc_info=True)
+            return self._failed(run, frames, "failed", f"{type(error).__name__}: {error}")
+        seconds = time.perf_counter() - began
+        return self._result(run, frames, data, {"seconds": round(seconds, 4)}, None)
+
+    def _failed(self, run: str, frames: list[Frame], reason: str, words: str) -> Result:
+        return self._result(run, frames, xr.Dataset(), {"failure": reason}, words)
+
+    def _result(
+        self,
+        run: str,
+        frames: list[Frame],
+        data: xr.Dataset,
+        extra: Mapping[str, Any],
+        error: str | None,
+    ) -> Result:
+        start = self.starts.get(run)
+        stamps = [f.detector_ns for f in frames if f.detector_ns is not None]
+        return Result(
+            source=frames[0].source,
+            run=run,
+            frames=tuple(frame.number for frame in frames),
+            analysis=self.settings.name,
+            data=data,
+            provenance={
+                "program": "beamside",
+                "version": __version__,
+                "settings": dict(self.settings.settings),
+                "calibration": dict(start.calibration) if start else {},
+                "device": "cpu",
+                **extra,
+            },
+            error=error,
+            detector_ns=min(stamps) if stamps else None,
+            received_ns=min(frame.received_ns for frame in frames),
+            done_ns=time.time_ns(),
+        )
+
+
+def calibration_of(said: Mapping[str, Any]) -> Calibration:
+    """The calibration in the keys of `RunStart.calibration`, as an analysis takes it."""
+    size = said.get("pixel_size_nm")
+    return Calibration(
+        pixel_size=(float(size[0]), float(size[1])) if size else None,
+        voltage=said.get("voltage_kV"),
+        temperature=said.get("temperature_K"),
+        origin=str(said.get("origin", "none")),
+    )

@@ -1,0 +1,281 @@
+"""All that can be set, from TOML, the environment and the command line.
+
+Order: command line over environment (`BEAMSIDE_ARCHIVE__FOLDER`) over file over default. Unknown
+keys are refused, and everything that is wrong is said at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ..stream.errors import FileError
+from ..stream.files.units import parse_length
+from ..stream.urls import parse_url
+
+
+class SettingsError(Exception):
+    """The settings are wrong; the text has one line for each mistake."""
+
+
+class Section(BaseModel):
+    """One table of the TOML file; frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SourceSettings(Section):
+    """Where frames come from."""
+
+    url: str = Field("dectris+tcp://127.0.0.1:9999", description="what to read (see stream/urls)")
+    name: str = Field(
+        "detector",
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$",
+        description="name of the stream, in the archive and in the metrics",
+    )
+    max_message_mb: Positive = Field(1024, description="larger messages are dropped unread, in MB")
+    end_timeout_s: Positive = Field(
+        60, description="a run without an end is closed after so much silence, in s"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        parse_url(url)
+        return url
+
+
+class CalibrationSettings(Section):
+    """What a pixel measures; overrides what the source says."""
+
+    pixel_size: str | None = Field(
+        None, description="of one pixel, with unit, e.g. '0.03 nm' (none: as the source says)"
+    )
+    voltage_kv: Positive | None = Field(None, description="acceleration voltage in kV")
+    temperature_k: Positive | None = Field(None, description="specimen temperature in K")
+
+    @field_validator("pixel_size")
+    @classmethod
+    def _is_length(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                if not parse_length(text) > 0:
+                    raise ValueError("must be above 0")
+            except FileError as error:
+                raise ValueError(str(error)) from error
+        return text
+
+    def as_json(self) -> dict[str, Any]:
+        """The calibration in the keys of `RunStart.calibration`; empty when nothing is set."""
+        values: dict[str, Any] = {}
+        if self.pixel_size is not None:
+            size = parse_length(self.pixel_size)
+            values |= {"pixel_size_nm": [size, size], "origin": "settings"}
+        if self.voltage_kv is not None:
+            values["voltage_kV"] = self.voltage_kv
+        if self.temperature_k is not None:
+            values["temperature_K"] = self.temperature_k
+        return values
+
+
+class AnalysisSettings(Section):
+    """What is done with each frame."""
+
+    name: str = Field("hrtem", description="an installed analysis (`beamside check` lists them)")
+    workers: Annotated[int, Field(ge=0, le=256)] = Field(
+        1, description="processes; 0: frames are archived only"
+    )
+    channel: str | None = Field(
+        None, description="which image of a frame (threshold); none: the first"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(1, description="frames a batch")
+    batch_age_ms: Positive = Field(200, description="a batch that is older is closed, in ms")
+    policy: Literal["wait", "newest", "every-n"] = Field(
+        "newest",
+        description="when the workers fall behind: `newest` skips the oldest waiting frame, "
+        "`every-n` takes one of n, `wait` makes the source wait (replay, demo)",
+    )
+    every: Annotated[int, Field(ge=1)] = Field(1, description="the n of `every-n`")
+    backlog: Annotated[int, Field(ge=1)] = Field(64, description="frames that may wait")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the settings of the analysis itself"
+    )
+
+
+class ArchiveSettings(Section):
+    """Where everything is kept."""
+
+    enabled: bool = Field(True, description="whether to archive at all")
+    folder: Path = Field(Path("beamside-data"), description="where the NeXus files go")
+    backlog_mb: Positive = Field(1024, description="memory for frames on their way to disk, in MB")
+
+
+class ViewerSettings(Section):
+    """The live page."""
+
+    enabled: bool = Field(True, description="whether to serve the page")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(0, description="0: any free port, printed at the start")
+    token: str | None = Field(
+        None, min_length=8, description="to open the page; none: a new one at each start"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="further host names the page may be reached by (a reverse proxy's)"
+    )
+
+
+class BusSettings(Section):
+    """Where others may listen to results."""
+
+    results: str | None = Field(
+        None, description="publish results and notices here, e.g. 'tcp://127.0.0.1:5560'"
+    )
+
+    @field_validator("results")
+    @classmethod
+    def _is_local(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(
+            r"^(tcp://(127\.0\.0\.1|localhost):(\d+|\*)|ipc://.+)$", url
+        ):
+            raise ValueError("allowed: tcp://127.0.0.1:PORT or ipc://PATH (nothing is encrypted)")
+        return url
+
+
+class ServiceSettings(Section):
+    """The processes themselves."""
+
+    drain_timeout_s: Positive = Field(
+        30, description="what is under way at a stop gets so much time, in s"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what the log files in ARCHIVE/logs hold"
+    )
+
+
+class Settings(BaseSettings):
+    """One instrument."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEAMSIDE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    source: SourceSettings = SourceSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    viewer: ViewerSettings = ViewerSettings()
+    bus: BusSettings = BusSettings()
+    service: ServiceSettings = ServiceSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over what the file says; `load` lays the command line over both."""
+        return (env_settings, init_settings)
+
+
+def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings; SettingsError names every mistake, one a line."""
+    tree = _read(file) if file is not None else {}
+    try:
+        settings = Settings(**tree)
+        if overrides:
+            settings = Settings.model_validate(_merge(settings.model_dump(), overrides))
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error, file))) from error
+    return settings
+
+
+def assignment(text: str) -> dict[str, Any]:
+    """Turn `analysis.workers=2` into a tree; the value is TOML, or plain text."""
+    key, equals, value = text.partition("=")
+    if not equals or not re.match(r"^[a-z_]+(\.[A-Za-z0-9_-]+)+$", key):
+        raise SettingsError(f"--set {text!r}: write SECTION.KEY=VALUE, e.g. analysis.workers=2")
+    try:
+        parsed: Any = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    for part in reversed(key.split(".")):
+        parsed = {part: parsed}
+    tree: dict[str, Any] = parsed
+    return tree
+
+
+def merge(trees: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Lay trees over each other, the last on top."""
+    merged: dict[str, Any] = {}
+    for tree in trees:
+        merged = _merge(merged, tree)
+    return merged
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _merge(below, value) if both and below is not None else value
+    return merged
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as opened:
+            return tomllib.load(opened)
+    except OSError as error:
+        raise SettingsError(f"{file}: can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: is not TOML: {error}") from error
+
+
+def _lines(error: ValidationError, file: Path | None) -> list[str]:
+    where = f"{file}: " if file else ""
+    return [f"{where}{_line(dict(mistake))}" for mistake in error.errors()]
+
+
+def _line(mistake: Mapping[str, Any]) -> str:
+    location = [str(part) for part in mistake["loc"]]
+    key = ".".join(location)
+    if mistake["type"] == "extra_forbidden":
+        allowed = ", ".join(_section(location[:-1]))
+        return f"unknown key {key!r}; allowed here: {allowed}"
+    words = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{key} = {mistake['input']!r}: {words[:1].lower()}{words[1:]}"
+
+
+def _section(location: Sequence[str]) -> list[str]:
+    model: Any = Settings
+    for part in location:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
+
+
+def document() -> str:
+    """Every setting as a Markdown page, from the model itself."""
+    lines = ["# Settings", "", "Made by `beamside settings`; do not edit.", ""]
+    for name, field in Settings.model_fields.items():
+        model: Any = field.annotation
+        doc = (model.__doc__ or "").strip().splitlines()[0]
+        lines += [f"## [{name}]", "", doc, "", "| key | default | meaning |", "|---|---|---|"]
+        for key, entry in model.model_fields.items():
+            default = entry.get_default(call_default_factory=True)
+            shown = f"`{default}`" if default not in (None, {}, ()) else ""
+            lines.append(f"| `{key}` | {shown} | {entry.description} |")
+        lines.append("")
+    return "\n".join(lines)

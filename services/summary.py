@@ -1,0 +1,119 @@
+"""How the runs ended: one JSON object for scripts, a few lines for people.
+
+Stable keys: `run, status, received, processed, archived, missing, refused{reason},
+skipped{reason}, latency_ms{p50,p95,p99}, archive`; beside them `expected, missing_ranges,
+refused_frames, ignored{reason}, reason, alarms, logs` and `runs`, the same of each run.
+
+`refused` counts every message and frame that was not taken into a run, by reason;
+`refused_frames` is how many of them were frames of the run, known by number, so that
+expected = received + missing and received = archived + refused_frames.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WORST = ("complete", "aborted", "incomplete")
+SUMS = ("expected", "received", "processed", "archived", "missing", "refused_frames")
+
+
+def of_run(closed: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary of one closed run."""
+    account = closed["account"]
+    return {
+        "run": closed["run"],
+        "status": closed["status"],
+        "reason": closed["reason"],
+        **{key: account[key] for key in SUMS},
+        "missing_ranges": account["missing_ranges"],
+        "refused": account["refused"],
+        "skipped": account["skipped"],
+        "latency_ms": closed["latency_ms"],
+        "archive": closed["archive"],
+    }
+
+
+def of_service(status: Mapping[str, Any], alarms: Sequence[str] = ()) -> dict[str, Any]:
+    """The summary of all runs since the start, from the last notice of ingest."""
+    closed = list(status.get("closed", ()))
+    runs = [of_run(run) for run in closed]
+    named = [run for run, raw in zip(runs, closed, strict=True) if not raw["orphan"]] or runs
+    refused: Counter[str] = Counter(status.get("strangers", {}))
+    skipped: Counter[str] = Counter()
+    for run in runs:
+        refused.update(run["refused"])
+        skipped.update(run["skipped"])
+    statuses = [run["status"] for run in runs]
+    return {
+        "run": named[-1]["run"] if named else None,
+        "status": max(statuses, key=WORST.index) if statuses else "idle",
+        "reason": named[-1]["reason"] if named else "no run came",
+        **{key: sum(run[key] for run in runs) for key in SUMS},
+        "missing_ranges": named[-1]["missing_ranges"] if named else [],
+        "refused": dict(refused),
+        "skipped": dict(skipped),
+        "ignored": dict(status.get("ignored", {})),
+        "latency_ms": status.get("latency_ms", {"p50": None, "p95": None, "p99": None}),
+        "archive": named[-1]["archive"] if named else None,
+        "alarms": list(dict.fromkeys([*status.get("alarms", ()), *alarms])),
+        "runs": runs,
+    }
+
+
+def lines(summary: Mapping[str, Any]) -> list[str]:
+    """The summary for people."""
+    latency = summary["latency_ms"]
+    shown = "none measured"
+    if latency["p50"] is not None:
+        shown = f"p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms"
+    rows = [
+        ("run", f"{summary['run']} ({summary['status']}: {summary['reason']})"),
+        ("frames", _frames(summary)),
+        ("refused", _reasons(summary["refused"])),
+        ("skipped", _reasons(summary["skipped"])),
+        ("latency", shown),
+        ("archive", summary["archive"] or "none"),
+    ]
+    if len(summary["runs"]) > 1:
+        rows.insert(1, ("runs", f"{len(summary['runs'])} in all; the figures are their sums"))
+    rows += [("alarm", alarm) for alarm in summary["alarms"]]
+    return [f"  {name:<9}{text}" for name, text in rows]
+
+
+def _frames(summary: Mapping[str, Any]) -> str:
+    text = (
+        f"{summary['received']} received, {summary['processed']} processed, "
+        f"{summary['archived']} archived, {summary['missing']} missing"
+    )
+    if summary["missing_ranges"]:
+        listed = ", ".join(
+            f"{a}-{b}" if a != b else f"{a}" for a, b in summary["missing_ranges"][:8]
+        )
+        text += f" ({listed})"
+    return text
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in reasons.items()) or "none"
+
+
+def progress(status: Mapping[str, Any]) -> str:
+    """One line on what is going on."""
+    account = status.get("account") or {}
+    rates = status.get("rates", {})
+    latency = status.get("latency_ms", {}).get("p95")
+    parts = [
+        f"{status.get('state', 'starting'):<9}",
+        f"run {status.get('run') or '-'}",
+        f"received {account.get('received', 0)}"
+        + (f"/{account['announced']}" if account.get("announced") else ""),
+        f"processed {account.get('processed', 0)}",
+        f"archived {account.get('archived', 0)}",
+        f"missing {account.get('missing', 0)}",
+        f"{rates.get('in_fps', 0):.1f} in/s {rates.get('out_fps', 0):.1f} out/s",
+    ]
+    if latency is not None:
+        parts.append(f"p95 {latency:.0f} ms")
+    return "  ".join(parts)

@@ -1,0 +1,73 @@
+"""The web application: page, API, notices, health and metrics, all behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from ... import __version__
+from .. import metrics
+from .answers import json_answer, refusal
+from .api import Api
+from .guard import Guard
+from .notices import Notices
+from .state import ViewState
+
+STATIC = Path(__file__).with_name("static")
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def create_app(
+    state: ViewState,
+    *,
+    token: str,
+    allowed_hosts: Iterable[str] = LOCAL,
+    name: str = "beamside",
+    static: Path = STATIC,
+) -> Starlette:
+    """Make the ASGI application that shows `state` to whoever has `token`.
+
+    `allowed_hosts` are the names by which browsers may call this machine (without port; `*` for
+    any); `name` is what the page calls this instrument.
+    """
+
+    async def healthz(request: Request) -> Response:
+        del request
+        return json_answer({"alive": True, "name": name, "version": __version__})
+
+    async def readyz(request: Request) -> Response:
+        del request
+        ready, why = state.ready()
+        return json_answer({"ready": ready, "state": why}, 200 if ready else 503)
+
+    async def figures(request: Request) -> Response:
+        del request
+        return Response(state.metrics.text(), media_type=metrics.CONTENT_TYPE)
+
+    async def about(request: Request) -> Response:
+        del request
+        return json_answer({"name": name, "version": __version__})
+
+    page = GZipMiddleware(StaticFiles(directory=static, html=True, check_dir=False))
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", figures),
+            Route("/api/v1/about", about),
+            WebSocketRoute("/api/v1/notices", Notices(state)),
+            Mount("/api/v1", routes=Api(state).routes()),
+            Mount("/", page),
+        ],
+        middleware=[Middleware(Guard, token=token, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: refusal, Exception: refusal},
+    )

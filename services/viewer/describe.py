@@ -1,0 +1,164 @@
+"""One frame's part of a result, as JSON: by dims and attributes, whatever the analysis is.
+
+Variables along `frame` are cut to the frame. A dimension `thing` whose variables are called
+`thing_<column>` is a table; `thing_frame` says which rows are the frame's. A whole-number column
+called like another table (`spot_grain`) refers to that table's rows and is renumbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import xarray as xr
+
+from ...stream.messages import Result
+from .state import Held
+
+INLINE = 4096
+"""Arrays of more values go by reference."""
+ROWS = 5000
+"""Tables are cut after so many rows; `total` tells how many there were."""
+
+
+def describe(held: Held[Result], number: int) -> dict[str, Any]:
+    """The part of a result that belongs to frame `number`: small values inline, images by href."""
+    result = held.message
+    data, index = result.data, result.frames.index(number)
+    tables = {str(dim): _rows(data, str(dim), index) for dim in data.dims if _is_table(data, dim)}
+    began = result.detector_ns or result.received_ns
+    return {
+        "seq": held.seq,
+        "source": result.source,
+        "run": result.run,
+        "frame": number,
+        "frames": result.frames,
+        "analysis": result.analysis,
+        "error": result.error,
+        "provenance": result.provenance,
+        "latency_s": (result.done_ns - began) * 1e-9 if began and result.done_ns else None,
+        "attrs": data.attrs,
+        "dims": {
+            str(dim): _axis(data, dim)
+            for dim in data.dims
+            if str(dim) != "frame" and str(dim) not in tables
+        },
+        "variables": {
+            str(name): _variable(result, number, str(name), variable, index)
+            for name, variable in data.data_vars.items()
+            if not variable.dims or str(variable.dims[0]) not in tables
+        },
+        "tables": {dim: _table(data, dim, rows, tables) for dim, rows in tables.items()},
+    }
+
+
+def values_of(result: Result, number: int, name: str) -> np.ndarray:
+    """The values of variable `name` that belong to frame `number`; KeyError if there are none."""
+    variable = result.data[name]
+    values = variable.values
+    if variable.dims[:1] == ("frame",):
+        values = values[result.frames.index(number)]
+    return np.asarray(values)
+
+
+def axes_of(data: xr.Dataset, name: str, step: int, width: int) -> dict[str, Any]:
+    """Start, step and unit of the dims of variable `name`, `width` of `step` averaged."""
+    axes = {}
+    for dim in data[name].dims:
+        if dim == "frame":
+            continue
+        axis = _axis(data, dim)
+        pitch = axis.get("step", 1.0)
+        start = axis.get("start", 0.0) + (width - 1) / 2 * pitch
+        axes[str(dim)] = {"start": start, "step": step * pitch, "units": axis.get("units", "")}
+    return axes
+
+
+def _is_table(data: xr.Dataset, dim: Hashable) -> bool:
+    if str(dim) == "frame" or dim in data.coords:
+        return False
+    names = [str(name) for name, variable in data.data_vars.items() if dim in variable.dims]
+    return bool(names) and all(name.startswith(f"{dim}_") for name in names)
+
+
+def _rows(data: xr.Dataset, dim: str, index: int) -> np.ndarray:
+    owner = f"{dim}_frame"
+    if owner not in data:
+        return np.arange(data.sizes[dim])
+    return np.flatnonzero(data[owner].values == index)
+
+
+def _table(
+    data: xr.Dataset, dim: str, rows: np.ndarray, tables: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    shown = rows[:ROWS]
+    columns = {}
+    for name, variable in data.data_vars.items():
+        column = str(name).removeprefix(f"{dim}_")
+        if variable.dims[:1] != (dim,) or column == "frame":
+            continue
+        values = variable.values[shown]
+        if column in tables and values.dtype.kind in "iu":
+            values = _renumber(values, tables[column][:ROWS])
+        columns[column] = {
+            "dims": [str(d) for d in variable.dims[1:]],
+            "attrs": variable.attrs,
+            "values": _inline(values),
+        }
+    return {"rows": len(shown), "total": len(rows), "columns": columns}
+
+
+def _renumber(references: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Turn row numbers of a whole table into those of its part `rows`; -1 where not in it."""
+    place = np.searchsorted(rows, references)
+    found = place < len(rows)
+    found[found] = rows[place[found]] == references[found]
+    return np.where(found, place, -1)
+
+
+def _variable(
+    result: Result, number: int, name: str, variable: xr.DataArray, index: int
+) -> dict[str, Any]:
+    values, dims = variable.values, [str(dim) for dim in variable.dims]
+    if dims[:1] == ["frame"]:
+        values, dims = values[index], dims[1:]
+    values = np.asarray(values)
+    described: dict[str, Any] = {
+        "dims": dims,
+        "shape": values.shape,
+        "dtype": values.dtype.str,
+        "attrs": variable.attrs,
+    }
+    if values.ndim < 2 and values.size <= INLINE:
+        return described | {"values": _inline(values)}
+    run, variable_name = quote(result.run, safe=""), quote(name, safe="")
+    return described | {"href": f"/api/v1/results/{run}/{number}/{variable_name}"}
+
+
+def _axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
+    size = data.sizes[dim]
+    if dim not in data.coords or data[dim].ndim != 1:
+        return {"size": size}
+    coordinate = data[dim]
+    words = {key: coordinate.attrs.get(key, "") for key in ("units", "long_name")}
+    values = coordinate.values
+    if values.dtype.kind not in "iuf":
+        return {"size": size, **words, "values": _inline(values[:INLINE])}
+    start = float(values[0]) if size else 0.0
+    step = float(values[-1] - values[0]) / (size - 1) if size > 1 else 1.0
+    if np.allclose(values, start + step * np.arange(size), rtol=0, atol=abs(step) * 1e-2):
+        return {"size": size, **words, "start": start, "step": step}
+    return {"size": size, **words, "values": _inline(values[:INLINE])}
+
+
+def _inline(values: np.ndarray) -> Any:
+    """A list for JSON: numbers stay numbers, all else is text."""
+    if values.dtype.kind in "biuf":
+        return values.tolist()
+    if values.dtype.kind == "c":
+        return np.abs(values).tolist()
+    if values.ndim == 0:
+        return str(values[()])
+    return [str(item) for item in values.ravel().tolist()]

@@ -1,0 +1,171 @@
+"""The door of the web application: host, origin and token are checked before anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OPEN = ("/healthz", "/readyz")
+"""Paths that need no token."""
+LOOPBACK = ("127.0.0.1", "::1")
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def new_token() -> str:
+    """A token that can't be guessed."""
+    return secrets.token_urlsafe(24)
+
+
+class Guard:
+    """ASGI middleware that lets through who has the token and comes from the page itself.
+
+    The token comes as `?token=` (then it moves to a cookie and out of the address), as that
+    cookie, or as `Authorization: Bearer`. An Origin that isn't the Host is refused even with the
+    right token: a foreign page open in the user's browser is not the user.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, allowed_hosts: Iterable[str]) -> None:
+        if len(token) < 8:
+            raise ValueError("the viewer's token must have at least 8 characters")
+        self.app = app
+        self.token = token.encode()
+        self.hosts = frozenset(host.lower().strip("[]") for host in allowed_hosts)
+        self.cookie = f"beamside-{hashlib.sha256(self.token).hexdigest()[:8]}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 400, 401 or 403 in words, or hand on to the app."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        answer = self._refusal(scope, Headers(scope=scope))
+        if answer is None:
+            await self.app(scope, receive, _secured(send))
+        else:
+            await _refuse(answer, scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        host = headers.get("host", "")
+        if "*" not in self.hosts and _hostname(host) not in self.hosts:
+            return _words(400, f"this service does not answer to the host {_hostname(host)!r}")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return _words(403, "requests from other pages (foreign Origin) are refused")
+        if scope["path"] in OPEN:
+            return None
+        query = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
+        given = dict(query).get("token")
+        if given is not None:
+            return self._enter(scope, headers, given, query)
+        if self._has_token(headers) or _may_scrape(scope, headers):
+            return None
+        return _stranger(headers)
+
+    def _enter(
+        self, scope: Scope, headers: Headers, given: str, query: list[tuple[str, str]]
+    ) -> Response | None:
+        """Swap a token in the address for a cookie."""
+        if not self._is_token(given):
+            return _stranger(headers)
+        if scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD"):
+            return None
+        left = urlencode([(key, value) for key, value in query if key != "token"])
+        there = "/" + scope["path"].lstrip("/") + (f"?{left}" if left else "")
+        answer = _redirect(there, headers)
+        answer.set_cookie(
+            self.cookie,
+            given,
+            httponly=True,
+            samesite="strict",
+            secure=scope.get("scheme") == "https",
+        )
+        return answer
+
+    def _has_token(self, headers: Headers) -> bool:
+        kind, _, bearer = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return self._is_token(bearer.strip())
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+        except CookieError:
+            return False
+        return cookie is not None and self._is_token(cookie.value)
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token)
+
+
+def _hostname(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _may_scrape(scope: Scope, headers: Headers) -> bool:
+    """A Prometheus on this machine needs no token, unless a proxy speaks for someone else."""
+    client = scope.get("client")
+    proxied = "x-forwarded-for" in headers or "forwarded" in headers
+    return bool(scope["path"] == "/metrics" and client and client[0] in LOOPBACK and not proxied)
+
+
+def _redirect(there: str, headers: Headers) -> Response:
+    """Go on without the token; a browser led here by another site must reload on our own word.
+
+    A strict cookie isn't sent on a redirect that another site began.
+    """
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return RedirectResponse(there, status_code=303)
+    return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/">')
+
+
+def _stranger(headers: Headers) -> Response:
+    text = "a token is needed: open the address that the service printed when it started"
+    if "text/html" in headers.get("accept", ""):
+        page = f"<!doctype html><title>beamside</title><p>beamside: {text}.</p>"
+        return HTMLResponse(page, status_code=401)
+    answer = _words(401, text + ", or send it as 'Authorization: Bearer TOKEN'")
+    answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+def _words(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"error": text}, status_code=status)
+
+
+async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+        await answer(scope, receive, _secured(send))
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _secured(send: Send) -> Send:
+    async def send_secured(message: Message) -> None:
+        if message["type"].endswith("response.start"):
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return send_secured

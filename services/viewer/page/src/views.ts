@@ -1,0 +1,112 @@
+/** What a result can be shown as, told by its dims and attributes alone. */
+import { classesOf, type Class } from './classes';
+import type { ResultDoc, Variable } from './wire';
+
+export interface Named {
+  name: string;
+  variable: Variable;
+}
+
+export interface Views {
+  /** Maps over the image (dims y, x) of classes. */
+  classMap: Named | undefined;
+  classes: Class[];
+  /** Maps of row numbers: `grain_map` tells which row of the table `grain` a pixel belongs to. */
+  rowMaps: Record<string, Named>;
+  /** Maps over the image of measured values. */
+  layers: Named[];
+  /** Pictures over other axes, such as a power spectrum. */
+  planes: Named[];
+  /** Curves, by the dimension they run along. */
+  curves: Record<string, Named[]>;
+  /** Numbers by name, such as the share of each phase. */
+  shares: Named[];
+  /** Single numbers. */
+  numbers: Named[];
+}
+
+export function viewsOf(result: ResultDoc | undefined): Views {
+  const views: Views = {
+    classMap: undefined,
+    classes: [],
+    rowMaps: {},
+    layers: [],
+    planes: [],
+    curves: {},
+    shares: [],
+    numbers: [],
+  };
+  for (const [name, variable] of Object.entries(result?.variables ?? {})) {
+    if (result) place(result, views, { name, variable });
+  }
+  return views;
+}
+
+function place(result: ResultDoc, views: Views, named: Named): void {
+  const { dims, dtype, attrs } = named.variable;
+  const whole = /^[|<>]?[ui]/.test(dtype);
+  if (dims.length === 0) views.numbers.push(named);
+  else if (dims.length === 1) placeCurve(result, views, named, dims[0] ?? '');
+  else if (dims.length === 2 && dims[0] === 'y' && dims[1] === 'x') {
+    const table = named.name.replace(/_map$/, '');
+    const classes = classesOf(attrs);
+    if (classes.length && !views.classMap) {
+      views.classMap = named;
+      views.classes = classes;
+    } else if (whole && table in result.tables) views.rowMaps[table] = named;
+    else views.layers.push(named);
+  } else if (dims.length === 2) views.planes.push(named);
+}
+
+function placeCurve(result: ResultDoc, views: Views, named: Named, dim: string): void {
+  const axis = result.dims[dim];
+  if (!Array.isArray(named.variable.values)) return;
+  if (typeof axis?.values?.[0] === 'string') views.shares.push(named);
+  else (views.curves[dim] ??= []).push(named);
+}
+
+/** Where a dimension's points are. */
+export function pointsOf(result: ResultDoc, dim: string): number[] {
+  const axis = result.dims[dim];
+  if (!axis) return [];
+  if (axis.values) return axis.values.map(Number);
+  const { start = 0, step = 1 } = axis;
+  return Array.from({ length: axis.size }, (_, i) => start + step * i);
+}
+
+/** A table's column of numbers, NaN where there is none. */
+export function numbersOf(result: ResultDoc, table: string, column: string): number[] | undefined {
+  const values = result.tables[table]?.columns[column]?.values;
+  return values?.map((value) => (typeof value === 'number' ? value : Number.NaN));
+}
+
+export interface Selection {
+  table: string;
+  row: number;
+}
+
+/** Whether a row belongs to the selection: it is it, refers to it, or is referred to by it. */
+export function isLinked(
+  result: ResultDoc,
+  selection: Selection | undefined,
+  table: string,
+  row: number,
+): boolean {
+  if (!selection) return false;
+  if (selection.table === table) return selection.row === row;
+  const up = result.tables[table]?.columns[selection.table]?.values[row];
+  if (up === selection.row) return true;
+  return result.tables[selection.table]?.columns[table]?.values[selection.row] === row;
+}
+
+/** The row of `table` that the selection means, or undefined. */
+export function rowIn(
+  result: ResultDoc,
+  selection: Selection | undefined,
+  table: string,
+): number | undefined {
+  if (!selection) return undefined;
+  if (selection.table === table) return selection.row;
+  const there = result.tables[selection.table]?.columns[table]?.values[selection.row];
+  return typeof there === 'number' && there >= 0 ? there : undefined;
+}

@@ -1,0 +1,213 @@
+/** What travels between service and page, and how to ask for it. */
+
+export interface Attrs {
+  units?: string;
+  long_name?: string;
+  flag_values?: number[];
+  flag_meanings?: string;
+  note?: string;
+  [name: string]: unknown;
+}
+
+export interface Axis {
+  start: number;
+  step: number;
+  units: string;
+}
+
+export interface Status {
+  state?: string;
+  source?: string;
+  run?: string;
+  run_status?: string;
+  account?: {
+    expected?: number | null;
+    received?: number;
+    missing?: number;
+    missing_ranges?: [number, number][];
+    archived?: number;
+    processed?: number;
+    failed?: number;
+    refused?: Record<string, number>;
+    skipped?: Record<string, number>;
+  };
+  rates?: { in_fps?: number; out_fps?: number };
+  latency_ms?: { p50?: number; p95?: number; p99?: number };
+  readers?: Record<string, { queue?: number; capacity?: number; policy?: string }>;
+  archive?: { path?: string; free_bytes?: number; backlog_bytes?: number };
+  alarms?: string[];
+  analysis?: string;
+  device?: string;
+}
+
+export interface Place {
+  seq: number;
+  source: string;
+  run: string;
+  number: number | null;
+}
+
+export interface Notice {
+  status: Status;
+  status_age_s: number | null;
+  frame_age_s: number | null;
+  run: { source: string; run: string } | null;
+  frame: Place | null;
+  result: Place | null;
+  stop: { run: string; status: string; reason: string } | null;
+}
+
+export interface Column {
+  dims: string[];
+  attrs: Attrs;
+  values: (number | string | boolean | null)[];
+}
+
+export interface Table {
+  rows: number;
+  total: number;
+  columns: Record<string, Column>;
+}
+
+export interface Variable {
+  dims: string[];
+  shape: number[];
+  dtype: string;
+  attrs: Attrs;
+  values?: unknown;
+  href?: string;
+}
+
+export interface Dim {
+  size: number;
+  units?: string;
+  long_name?: string;
+  start?: number;
+  step?: number;
+  values?: (number | string)[];
+}
+
+export interface ResultDoc {
+  seq: number;
+  source: string;
+  run: string;
+  frame: number;
+  analysis: string;
+  error: string | null;
+  image: boolean;
+  attrs: Attrs;
+  dims: Record<string, Dim>;
+  variables: Record<string, Variable>;
+  tables: Record<string, Table>;
+}
+
+export type Numbers =
+  | Uint8Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>;
+
+/** An array of two dimensions with what its numbers mean. */
+export interface Picture {
+  seq: number;
+  run: string;
+  frame: number;
+  shape: [number, number];
+  data: Numbers;
+  /** True where `data` are codes: value = offset + scale * code, 0 = none. */
+  coded: boolean;
+  scale: number;
+  offset: number;
+  low: number;
+  high: number;
+  step: number;
+  y: Axis;
+  x: Axis;
+}
+
+const TYPES: Record<string, { new (buffer: ArrayBuffer): Numbers }> = {
+  '|u1': Uint8Array,
+  '|i1': Int8Array,
+  '<u2': Uint16Array,
+  '<i2': Int16Array,
+  '<u4': Uint32Array,
+  '<i4': Int32Array,
+  '<f4': Float32Array,
+  '<f8': Float64Array,
+};
+
+/** An answer that is not a success, with the service's own sentence. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    text: string,
+  ) {
+    super(text);
+  }
+}
+
+async function ask(address: string, signal?: AbortSignal): Promise<Response> {
+  const answer = await fetch(address, { signal: signal ?? null, credentials: 'same-origin' });
+  if (answer.ok) return answer;
+  let text = `the service answered ${answer.status}`;
+  try {
+    const said: unknown = await answer.json();
+    if (said && typeof said === 'object' && 'error' in said) text = String(said.error);
+  } catch {
+    // Not JSON: the status says enough.
+  }
+  throw new Refused(answer.status, text);
+}
+
+export async function askJson<T>(address: string): Promise<T> {
+  return (await (await ask(address)).json()) as T;
+}
+
+/** Fetch a picture; undefined where there is nothing (newer). */
+export async function askPicture(address: string): Promise<Picture | undefined> {
+  const answer = await ask(address);
+  if (answer.status === 204) return undefined;
+  const head = (name: string) => answer.headers.get(`x-${name}`) ?? '';
+  const number = (name: string) => Number.parseFloat(head(name));
+  const Kind = TYPES[head('dtype')];
+  if (!Kind) throw new Refused(415, `the page can't read numbers of type ${head('dtype')}`);
+  const axes = Object.values(JSON.parse(head('axes') || '{}') as Record<string, Axis>);
+  const [ny = 0, nx = 0] = head('shape').split(',').map(Number);
+  const none: Axis = { start: 0, step: 1, units: 'px' };
+  const scale = number('scale');
+  return {
+    seq: number('seq'),
+    run: decodeURIComponent(head('run')),
+    frame: number('frame'),
+    shape: [ny, nx],
+    data: new Kind(await answer.arrayBuffer()),
+    coded: head('dtype') === '|u1' && address.includes('enc=u8'),
+    scale,
+    offset: number('offset'),
+    low: number('low'),
+    high: number('high'),
+    step: number('step'),
+    y: axes.at(-2) ?? none,
+    x: axes.at(-1) ?? none,
+  };
+}
+
+/** The true value of a pixel; NaN where there is none. */
+export function valueAt(picture: Picture, iy: number, ix: number): number {
+  const code = picture.data[iy * picture.shape[1] + ix];
+  if (code === undefined) return Number.NaN;
+  if (!picture.coded) return code;
+  return code === 0 ? Number.NaN : picture.offset + picture.scale * code;
+}
+
+/** Which pixel lies at a position, or undefined outside. */
+export function pixelAt(picture: Picture, y: number, x: number): [number, number] | undefined {
+  const iy = Math.round((y - picture.y.start) / picture.y.step);
+  const ix = Math.round((x - picture.x.start) / picture.x.step);
+  const inside = iy >= 0 && ix >= 0 && iy < picture.shape[0] && ix < picture.shape[1];
+  return inside ? [iy, ix] : undefined;
+}

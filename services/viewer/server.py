@@ -1,0 +1,65 @@
+"""A web server inside somebody else's event loop: it binds, serves, stops, and takes no signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class _Quiet(uvicorn.Server):
+    """Signals belong to the process, not to its web server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """Serve `app` at `host:port`; port 0 takes a free one."""
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
+        self.port = port
+        self._server = _Quiet(
+            uvicorn.Config(
+                app,
+                ws="websockets-sansio",
+                ws_max_size=1 << 16,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Bind and begin to serve; the port. OSError if the address is taken."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((self.host, self.port))
+        except OSError:
+            bound.close()
+            raise
+        self.port = int(bound.getsockname()[1])
+        self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise OSError(f"the web server at {self.host}:{self.port} stopped at once")
+            await asyncio.sleep(0.01)
+        return self.port
+
+    async def stop(self) -> None:
+        """Let running answers finish for two seconds, then close."""
+        if self._task is not None:
+            self._server.should_exit = True
+            await self._task

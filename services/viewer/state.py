@@ -1,0 +1,173 @@
+"""What the page can show: the newest frames, results and status of the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ...stream.messages import Frame, Result, RunStart, RunStop
+from ..metrics import Metrics
+
+T = TypeVar("T")
+M = TypeVar("M", Frame, Result)
+RunKey: TypeAlias = tuple[str, str]
+
+RUNS = 64
+"""How many runs' starts are remembered."""
+
+
+@dataclass(slots=True, eq=False)
+class Held(Generic[M]):
+    """A message kept for a while, and the pictures made of it."""
+
+    seq: int
+    message: M
+    start: RunStart | None
+    nbytes: int
+    pictures: OrderedDict[Any, asyncio.Future[Any]] = field(default_factory=OrderedDict)
+
+
+class Ring(Generic[M]):
+    """The last messages of a kind, bounded by number and by memory; the newest is always kept."""
+
+    def __init__(self, length: int, memory: int) -> None:
+        self.length = length
+        self.memory = memory
+        self.seq = 0
+        self._held: deque[Held[M]] = deque()
+        self._bytes = 0
+
+    def add(self, message: M, start: RunStart | None, nbytes: int) -> Held[M]:
+        """Keep `message`; the oldest go."""
+        self.seq += 1
+        held = Held(self.seq, message, start, nbytes)
+        self._held.append(held)
+        self._bytes += nbytes
+        while len(self._held) > 1 and (len(self._held) > self.length or self._bytes > self.memory):
+            self._bytes -= self._held.popleft().nbytes
+        return held
+
+    def find(self, wanted: Callable[[Held[M]], bool] = lambda held: True) -> Held[M] | None:
+        """The newest that is wanted, or None."""
+        return next((held for held in reversed(self._held) if wanted(held)), None)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the messages kept, without the pictures made of them."""
+        return self._bytes
+
+
+class ViewState:
+    """The newest frames, results and status; belongs to one event loop, as everything of asyncio.
+
+    `take` never blocks and is called from a task of the loop the app runs on (from elsewhere:
+    `loop.call_soon_threadsafe(state.take, message)`).
+    """
+
+    def __init__(self, *, length: int = 16, memory: int = 512 << 20) -> None:
+        self.frames: Ring[Frame] = Ring(length, memory)
+        self.results: Ring[Result] = Ring(length, memory)
+        self.metrics = Metrics()
+        self.status: Mapping[str, Any] = {}
+        self.stop: RunStop | None = None
+        self.run: RunKey | None = None
+        self.viewers = 0
+        self._starts: OrderedDict[RunKey, RunStart] = OrderedDict()
+        self._status_at: float | None = None
+        self._frame_at: float | None = None
+        self._bell = asyncio.Event()
+
+    def take(self, message: RunStart | Frame | Result | RunStop | Mapping[str, Any]) -> None:
+        """Show `message` from now on; a mapping is a status notice, all of its keys optional."""
+        if isinstance(message, Frame):
+            self.frames.add(message, self._start_of(message), message.nbytes)
+            self._frame_at = time.monotonic()
+            self.run = (message.source, message.run)
+        elif isinstance(message, Result):
+            self.results.add(message, self._start_of(message), message.data.nbytes)
+            self.metrics.count_result(message)
+        elif isinstance(message, RunStart):
+            self._begin(message)
+        elif isinstance(message, RunStop):
+            self.stop = message
+        else:
+            self.status = dict(message)
+            self._status_at = time.monotonic()
+            self.metrics.count_status(self.status)
+        self._ring()
+
+    async def wait_for(self, look: Callable[[], T | None], seconds: float) -> T | None:
+        """What `look` finds, as soon as it finds something, or None after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (found := look()) is None and (left := deadline - time.monotonic()) > 0:
+            try:
+                await asyncio.wait_for(self._bell.wait(), left)
+            except TimeoutError:
+                return look()
+        return found
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the service does its work now, and why not."""
+        age = self.status_age
+        if age is None:
+            return False, "starting: no status yet"
+        if age > 5:
+            return False, f"no status for {age:.0f} s"
+        state = str(self.status.get("state", "idle"))
+        return state not in ("starting", "draining"), state
+
+    @property
+    def status_age(self) -> float | None:
+        """Seconds since the last status notice."""
+        return None if self._status_at is None else time.monotonic() - self._status_at
+
+    def notice(self) -> dict[str, Any]:
+        """All that a page must know to decide what to fetch: small, newest, JSON."""
+        frame, result = self.frames.find(), self.results.find()
+        now = time.monotonic()
+        return {
+            "kind": "notice",
+            "status": self.status,
+            "status_age_s": self.status_age,
+            "frame_age_s": None if self._frame_at is None else now - self._frame_at,
+            "run": None if self.run is None else {"source": self.run[0], "run": self.run[1]},
+            "frame": frame and _where(frame, frame.message.number),
+            "result": result and _where(result, result.message.frames[-1:]),
+            "stop": self.stop
+            and {"run": self.stop.run, "status": self.stop.status}
+            | {"reason": self.stop.reason, "source": self.stop.source},
+            "viewers": self.viewers,
+        }
+
+    def _begin(self, start: RunStart) -> None:
+        self.run = (start.source, start.run)
+        self.stop = None
+        self._starts[self.run] = start
+        while len(self._starts) > RUNS:
+            self._starts.popitem(last=False)
+
+    def _start_of(self, message: Frame | Result) -> RunStart | None:
+        return self._starts.get((message.source, message.run))
+
+    def _ring(self) -> None:
+        self._bell.set()
+        self._bell = asyncio.Event()
+
+
+def _where(held: Held[Any], number: Any) -> dict[str, Any]:
+    message = held.message
+    first = number[0] if isinstance(number, tuple) and number else number
+    return {
+        "seq": held.seq,
+        "source": message.source,
+        "run": message.run,
+        "number": first if isinstance(first, int) else None,
+        "analysis": getattr(message, "analysis", None),
+    }

@@ -1,0 +1,75 @@
+"""The account of one run: which frames came, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .framenumbers import Numbers
+
+LISTED_RANGES = 1000
+"""Ranges listed in JSON at most; the count beside them is always whole."""
+
+
+@dataclass(slots=True)
+class Account:
+    """Every frame of a run by number; `closes` says whether the sums do."""
+
+    announced: int | None = None
+    """Frames the detector announced; None when open-ended."""
+    received: Numbers = field(default_factory=Numbers)
+    """Arrived, whatever became of them."""
+    refused: Numbers = field(default_factory=Numbers)
+    """Arrived, but could not be kept."""
+    archived: Numbers = field(default_factory=Numbers)
+    processed: Numbers = field(default_factory=Numbers)
+    skipped: Numbers = field(default_factory=Numbers)
+    """Kept, but no analysis looked at them."""
+    refused_reasons: Counter[str] = field(default_factory=Counter)
+    """Refused frames and messages of this run, by reason; doubles and foreign ones too."""
+    skipped_reasons: Counter[str] = field(default_factory=Counter)
+    double: int = 0
+    late: int = 0
+    """Came after a later number, or after the end; they are kept like any other."""
+    bytes_received: int = 0
+
+    @property
+    def expected(self) -> int:
+        """Announced frames, or more when more came."""
+        return max(self.announced or 0, self.received.stop)
+
+    @property
+    def missing(self) -> int:
+        """Frames that were expected and never came."""
+        return self.expected - len(self.received)
+
+    def closes(self, archive: bool) -> bool:
+        """Whether received = archived + refused; without an archive there is nothing to close."""
+        return not archive or len(self.received) == len(self.archived) + len(self.refused)
+
+    def analysed(self) -> bool:
+        """Whether every kept frame was looked at, or skipped for a reason."""
+        kept = len(self.received) - len(self.refused)
+        return len(self.processed) + len(self.skipped) >= kept
+
+    def as_json(self) -> dict[str, Any]:
+        """The account in plain words and numbers; keys are stable."""
+        return {
+            "expected": self.expected,
+            "announced": self.announced,
+            "received": len(self.received),
+            "missing": self.missing,
+            "missing_ranges": self.received.gaps(self.expected)[:LISTED_RANGES],
+            "double": self.double,
+            "late": self.late,
+            "refused": dict(self.refused_reasons),
+            "refused_frames": len(self.refused),
+            "refused_ranges": self.refused.ranges()[:LISTED_RANGES],
+            "archived": len(self.archived),
+            "processed": len(self.processed),
+            "skipped": dict(self.skipped_reasons),
+            "skipped_frames": len(self.skipped),
+            "skipped_ranges": self.skipped.ranges()[:LISTED_RANGES],
+            "bytes_received": self.bytes_received,
+        }

@@ -1,0 +1,124 @@
+"""One recorded file as one run: its start, and its frames one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..messages import Frame, Pixels, RunStart
+from .calibration import PixelSize, pixel_calibration
+from .guard import reading
+from .images import Images, check_size, pack, travelling
+
+UNCALIBRATED = "uncalibrated: the file says no pixel size (give one with --pixel-size VALUEunit)"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recorded file as one run; close it, or use it in a `with`."""
+
+    path: Path
+    kind: str
+    """The format, in words."""
+    start: RunStart
+    images: Images
+
+    def frames(self) -> Iterator[Frame]:
+        """Give the frames, each read from the file when it is asked for.
+
+        `received_ns` is 0 and `detector_ns` None: the source that sends them on stamps them.
+        FileError if an image can't be read; the ones before it were good.
+        """
+        for index in range(self.images.count):
+            numbers = self.images.numbers
+            number = index if numbers is None else int(numbers[index])
+            yield Frame(self.start.source, self.start.run, number, {"data": self.pixels(index)})
+
+    def pixels(self, index: int) -> Pixels:
+        """Read one image, counted from 0 in the file."""
+        with reading(self.path, self.kind):
+            image = self.images.read(index)
+            if isinstance(image, Pixels):
+                return image
+            return pack(self.path, image, self.images.shape, self.start.dtype or "")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with reading(self.path, self.kind):
+            self.images.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def record(
+    path: Path, inside: str | None, kind: str, images: Images, source: str, given: PixelSize | None
+) -> Recording:
+    """Make a Recording of what a reader found; FileError if it can't travel as it is."""
+    check_size(path, images.count, images.shape)
+    calibration = pixel_calibration(path, images.scale, given)
+    metadata: dict[str, Any] = {"file": path.name, "format": kind, **plain(images.metadata)}
+    if not calibration:
+        metadata["note"] = "; ".join(filter(None, [metadata.get("note"), UNCALIBRATED]))
+    if images.voltage is not None:
+        calibration["voltage_kV"] = float(images.voltage)
+    if images.temperature is not None:
+        calibration["temperature_K"] = float(images.temperature)
+    if calibration:
+        calibration.setdefault("origin", "header, which says no pixel size")
+    start = RunStart(
+        source=source,
+        run=run_name(path, inside),
+        expected=images.count,
+        shape=images.shape,
+        dtype=travelling(path, images.dtype),
+        calibration=calibration,
+        metadata=metadata,
+    )
+    return Recording(path, kind, start, images)
+
+
+def run_name(path: Path, inside: str | None = None) -> str:
+    """Name the run: the file's stem and 8 digits that change with its place, size and date.
+
+    So the same file replayed is the same run, and a file written anew under an old name is not.
+    """
+    stat = path.stat()
+    key = f"{path.resolve()}|{inside or ''}|{stat.st_size}|{stat.st_mtime_ns}"
+    return (
+        f"{path.stem}-{hashlib.blake2b(key.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
+    )
+
+
+def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what JSON can say: text, numbers, short lists of them, and maps of these."""
+    kept = {str(key): _plain(value) for key, value in metadata.items()}
+    return {key: value for key, value in kept.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, np.ndarray):
+        value = value.tolist() if value.size <= 64 else None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value[:64]]
+    return value if isinstance(value, str | int | float | bool) else None

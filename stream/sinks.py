@@ -1,0 +1,101 @@
+"""Where messages go, by URL: the wire of a detector (simulated), our own bus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import zmq
+
+from . import wire
+from .messages import Buffer, Message, Result
+from .urls import Url, parse_url
+
+SEND_HIGH_WATER = 16
+
+
+class Sink(Protocol):
+    """Takes messages."""
+
+    def send(self, message: Message, timeout_s: float = 10.0) -> bool:
+        """Send `message`; False if nobody took it in time."""
+        ...
+
+    def close(self, linger_s: float = 5.0) -> None:
+        """Wait for what is under way, then let go."""
+        ...
+
+
+def open_sink(url: str, **encoder_options: object) -> ZmqSink:
+    """Open the sink at `url`; ValueError if the URL is wrong."""
+    parsed = parse_url(url)
+    if parsed.kind in ("file", "watch", "sim"):
+        raise ValueError(f"{url!r} can't be written to; frames are archived by [archive] folder")
+    return ZmqSink(parsed, **encoder_options)
+
+
+def encoder(kind: str, **options: object) -> Callable[[Message], Sequence[Sequence[Buffer]]]:
+    """The encoder of a wire: a message -> the multiparts that say it."""
+    if kind == "dectris":
+        from .dectris import Encoder
+
+        return _framewise(Encoder(**options).encode)  # type: ignore[arg-type]
+    if kind == "stream2":
+        from .stream2 import Encoder as Stream2Encoder
+
+        return _framewise(Stream2Encoder(**options).encode)  # type: ignore[arg-type]
+    return lambda message: [wire.encode(message)]
+
+
+def _framewise(
+    encode: Callable[..., Sequence[Sequence[Buffer]]],
+) -> Callable[[Message], Sequence[Sequence[Buffer]]]:
+    def checked(message: Message) -> Sequence[Sequence[Buffer]]:
+        if isinstance(message, Result):
+            raise ValueError("a detector's wire carries no results")
+        return encode(message)
+
+    return checked
+
+
+class ZmqSink:
+    """A PUSH socket that binds, as a detector does (PUB for the live bus)."""
+
+    def __init__(
+        self,
+        url: Url,
+        *,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        **encoder_options: object,
+    ) -> None:
+        self._encode = encoder(url.kind, **encoder_options)
+        kind = zmq.PUB if url.kind == "beamside+sub" else zmq.PUSH
+        self._socket = (context or zmq.Context.instance()).socket(kind)
+        self._socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, 1 << 20)
+        connect = url.options.get("bind") == "0"
+        try:
+            (self._socket.connect if connect else self._socket.bind)(url.address)
+        except zmq.ZMQError as error:
+            self._socket.close(0)
+            raise ValueError(f"can't open {url.address}: {error.strerror}") from error
+
+    @property
+    def endpoint(self) -> str:
+        """The address in use, with the port that was chosen."""
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def send(self, message: Message, timeout_s: float = 10.0) -> bool:
+        """Send `message`; False if nobody took it in time."""
+        return all(self.send_parts(parts, timeout_s) for parts in self._encode(message))
+
+    def send_parts(self, parts: Sequence[Buffer], timeout_s: float = 10.0) -> bool:
+        """Send parts as they are, whatever they say; False if nobody took them in time."""
+        if not self._socket.poll(int(timeout_s * 1000), zmq.POLLOUT):
+            return False
+        self._socket.send_multipart(parts, copy=False)
+        return True
+
+    def close(self, linger_s: float = 5.0) -> None:
+        """Wait for what is under way, then close."""
+        self._socket.close(int(linger_s * 1000))

@@ -1,0 +1,150 @@
+"""Where messages come from, by URL: a detector's socket, another beamside, recorded files.
+
+A source never blocks and never raises for what it receives: what can't be understood comes out as
+a `Refusal`, in its place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeAlias
+
+import zmq
+
+from . import wire
+from .errors import WireError
+from .messages import Buffer, Frame, Message, Refusal, RunStart
+from .urls import Url, parse_url
+
+Incoming: TypeAlias = Message | Refusal
+Decode: TypeAlias = Callable[[Sequence[Buffer]], Sequence[Message]]
+
+MAX_MESSAGE_BYTES = 1 << 30
+"""A header with all details of a 16M detector is 145 MB in one message: leave room for it."""
+HIGH_WATER_BYTES = 1 << 30
+"""Memory that frames may take in the receiving socket."""
+TYPICAL_FRAME_BYTES = 4 << 20
+
+
+class Source(Protocol):
+    """One stream of messages."""
+
+    @property
+    def socket(self) -> zmq.Socket[bytes] | None:
+        """What to poll for something to receive; None if it is always worth asking."""
+        ...
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing will ever come again (the recorded files are at their end)."""
+        ...
+
+    def receive(self, limit: int = 64) -> list[Incoming]:
+        """Give what is there, at most about `limit` messages, without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the socket or the files."""
+        ...
+
+
+def open_source(url: str, name: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Source:
+    """Open the source at `url`, its messages named `name`; ValueError if the URL is wrong."""
+    parsed = parse_url(url)
+    if parsed.kind in ("file", "watch"):
+        from .recorded import open_recorded  # file formats bring their libraries
+
+        return open_recorded(parsed, name)
+    if parsed.kind == "sim":
+        raise ValueError("sim: is opened by the simulator service")
+    return ZmqSource(parsed, name, max_message_bytes=max_message_bytes)
+
+
+def decoder(kind: str, name: str, *, verify: bool) -> Decode:
+    """The decoder of a wire: parts of one multipart -> messages; it raises only WireError."""
+    if kind == "dectris":
+        from .dectris import Decoder
+
+        return Decoder(name, verify=verify).decode
+    if kind == "stream2":
+        from .stream2 import Decoder as Stream2Decoder
+
+        return Stream2Decoder(name).decode
+    return lambda parts: [wire.decode(parts)]
+
+
+class ZmqSource:
+    """A detector or another beamside, on a PULL (or SUB) socket of its own."""
+
+    def __init__(
+        self,
+        url: Url,
+        name: str,
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
+        self.name = name
+        self._decode = decoder(url.kind, name, verify=url.flag("verify", default=True))
+        kind = zmq.SUB if url.kind == "beamside+sub" else zmq.PULL
+        self._socket = (context or zmq.Context.instance()).socket(kind)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
+        self._socket.setsockopt(zmq.RCVHWM, max(2, HIGH_WATER_BYTES // TYPICAL_FRAME_BYTES))
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
+        if kind == zmq.SUB:
+            self._socket.subscribe(b"")
+        try:
+            (self._socket.bind if url.flag("bind") else self._socket.connect)(url.address)
+        except zmq.ZMQError as error:
+            self._socket.close(0)
+            raise ValueError(f"can't open {url.address}: {error.strerror}") from error
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """What to poll."""
+        return self._socket
+
+    @property
+    def exhausted(self) -> bool:
+        """Never: a detector may always send again."""
+        return False
+
+    @property
+    def endpoint(self) -> str:
+        """The address in use, with the port that was chosen."""
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def receive(self, limit: int = 64) -> list[Incoming]:
+        """Give what is there, whole multiparts, decoded; refusals stand in their place."""
+        came: list[Incoming] = []
+        while len(came) < limit:
+            try:
+                parts = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                break
+            came.extend(self.decode([part.buffer for part in parts]))
+        return came
+
+    def decode(self, parts: Sequence[Buffer]) -> list[Incoming]:
+        """Turn the parts of one multipart into messages, stamped with the time of arrival."""
+        now = time.time_ns()
+        try:
+            return [_stamp(message, now) for message in self._decode(parts)]
+        except WireError as error:
+            return [Refusal(self.name, error.reason, error.detail, error.run, error.number)]
+
+    def close(self) -> None:
+        """Close the socket at once."""
+        self._socket.close(0)
+
+
+def _stamp(message: Message, now: int) -> Message:
+    if isinstance(message, Frame):
+        return message if message.received_ns else replace(message, received_ns=now)
+    if isinstance(message, RunStart) and not message.time_ns:
+        return replace(message, time_ns=now)
+    return message
