@@ -90,6 +90,8 @@ def demo(args: argparse.Namespace) -> int:
         wanted = args.frames is not None
 
         def done(status: dict[str, Any]) -> bool:
+            if detector.poll() not in (None, 0):
+                raise StartError(f"the simulated detector died (exit code {detector.poll()})")
             return wanted and bool(status.get("closed")) and not status.get("open")
 
         return serve(settings, done, as_json=args.json, before_stop=lambda: _stop(detector))

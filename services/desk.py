@@ -24,6 +24,7 @@ import zmq
 
 from ..stream import wire
 from ..stream.backlog import Backlog
+from ..stream.errors import WireError
 from ..stream.messages import Buffer, Frame, Message, Result, RunStart, RunStop
 from .logs import logger
 
@@ -166,7 +167,11 @@ class Desk:
                 return
             except ValueError:
                 continue
-            yield from self._heard(identity.bytes, kind.bytes, [part.buffer for part in parts])
+            try:
+                buffers = [part.buffer for part in parts]
+                yield from list(self._heard(identity.bytes, kind.bytes, buffers))
+            except (WireError, ValueError, KeyError, TypeError, IndexError) as error:
+                log.warning("nonsense at the desk", said=kind.bytes[:20], error=repr(error)[:200])
 
     def _heard(
         self, identity: bytes, kind: bytes, parts: Sequence[Buffer]

@@ -41,7 +41,9 @@ async def _serve(plan: Plan, life: Life) -> int:
     settings = plan.parsed().viewer
     state = ViewState()
     app = create_app(
-        state, token=plan.token, allowed_hosts=(settings.host, *settings.allowed_hosts)
+        state,
+        token=plan.token,
+        allowed_hosts=("127.0.0.1", "localhost", settings.host, *settings.allowed_hosts),
     )
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     server = _Server(config)

@@ -116,7 +116,8 @@ class Processor:
         good: list[Frame] = []
         for frame in batch.frames:
             try:
-                decode(self._pixels(frame), self._buffer[len(good)])
+                # every source has checked what it gives
+                decode(self._pixels(frame), self._buffer[len(good)], checked=True)
                 good.append(frame)
             except WireError as error:
                 log.warning("can't decode", run=frame.run, frame=frame.number, error=str(error))

@@ -6,6 +6,7 @@ keys are refused, and everything that is wrong is said at once.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from ..stream.errors import FileError
 from ..stream.files.units import parse_length
@@ -186,20 +192,29 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over what the file says; `load` lays the command line over both."""
-        return (env_settings, init_settings)
+        """Only what `load` laid together: it knows the order, and the command line is on top."""
+        return (init_settings,)
 
 
 def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings; SettingsError names every mistake, one a line."""
     tree = _read(file) if file is not None else {}
+    _check_environment()
     try:
-        settings = Settings(**tree)
-        if overrides:
-            settings = Settings.model_validate(_merge(settings.model_dump(), overrides))
+        environment = EnvSettingsSource(Settings)()
+        return Settings(**merge([tree, environment, overrides or {}]))
     except ValidationError as error:
         raise SettingsError("\n".join(_lines(error, file))) from error
-    return settings
+
+
+def _check_environment() -> None:
+    """Refuse variables of ours that name no section: they would be passed over in silence."""
+    prefix = "BEAMSIDE_"
+    for name in os.environ:
+        section = name.removeprefix(prefix).partition("__")[0].lower()
+        if name.startswith(prefix) and section not in Settings.model_fields:
+            sections = ", ".join(f"{prefix}{key.upper()}__..." for key in Settings.model_fields)
+            raise SettingsError(f"unknown variable {name}; allowed: {sections}")
 
 
 def assignment(text: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from ..stream.sinks import open_sink
 from ..stream.sources import Incoming
 from ..stream.urls import Url
 
-HRTEM_PHASES = ("Li", "Li2O", "LiF", "Li2CO3", "LiOH")
+HRTEM_PHASES = ("Li", "Li2O", "LiF", "Li2CO3")
+GROWING = "LiF"
+"""The phase that grows during a series, so that there is something to watch."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,14 @@ def messages(sim: Simulation, source: str, stop: Callable[[], bool]) -> Iterator
 
     `stop` is asked before each frame: a series that is stopped ends early, as a detector's does.
     """
-    from ..models.phantoms import hrtem
+    from ..models.phantoms.hrtem import make
+    from ..models.phantoms.sequence import frames
 
-    phantom = hrtem.make(
-        sim.seed, shape=(sim.size, sim.size), pixel_nm=sim.pixel_nm, phases=HRTEM_PHASES
-    )
+    phantom = make(sim.seed, (sim.size, sim.size), pixel_nm=sim.pixel_nm, phases=HRTEM_PHASES)
     series = sim.first_series
     while sim.series == 0 or series < sim.first_series + sim.series:
-        yield from _series(
-            sim, source, str(series), hrtem.frames(phantom, sim.frames, series), stop
-        )
+        taken = frames(phantom, sim.frames, series, growing=GROWING)
+        yield from _series(sim, source, str(series), (shot.image for shot in taken), stop)
         if stop():
             return
         series += 1

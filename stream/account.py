@@ -33,6 +33,8 @@ class Account:
     late: int = 0
     """Came after a later number, or after the end; they are kept like any other."""
     bytes_received: int = 0
+    over: bool = False
+    """Whether the end was seen: until then only gaps count as missing."""
 
     @property
     def expected(self) -> int:
@@ -41,8 +43,13 @@ class Account:
 
     @property
     def missing(self) -> int:
-        """Frames that were expected and never came."""
-        return self.expected - len(self.received)
+        """Frames that never came, of all that are due by now."""
+        return self.due - len(self.received)
+
+    @property
+    def due(self) -> int:
+        """Frames that should have come by now."""
+        return self.expected if self.over else self.received.stop
 
     def closes(self, archive: bool) -> bool:
         """Whether received = archived + refused; without an archive there is nothing to close."""
@@ -60,7 +67,7 @@ class Account:
             "announced": self.announced,
             "received": len(self.received),
             "missing": self.missing,
-            "missing_ranges": self.received.gaps(self.expected)[:LISTED_RANGES],
+            "missing_ranges": self.received.gaps(self.due)[:LISTED_RANGES],
             "double": self.double,
             "late": self.late,
             "refused": dict(self.refused_reasons),

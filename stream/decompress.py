@@ -22,11 +22,6 @@ from .errors import WireError
 from .messages import DTYPES, ENCODINGS, Buffer, Pixels
 from .quote import short
 
-try:
-    from dectris.compression import decompress as _dectris
-except ModuleNotFoundError:  # the extra `fast` is not installed; a broken one does raise
-    _dectris = None
-
 GIB = 1 << 30
 MAX_SIDE = 65536
 MAX_PACKED = (1 << 31) - 1
@@ -102,7 +97,7 @@ def _decoded_bytes(pixels: Pixels, max_bytes: int) -> int:
     ny, nx = shape if type(shape) is tuple and len(shape) == 2 else (0, 0)
     # bool is an int, and what comes from strangers is not always a number
     if not (type(ny) is int and type(nx) is int and 1 <= ny <= MAX_SIDE and 1 <= nx <= MAX_SIDE):
-        raise WireError("bad_shape", f"shape {short(shape)}: allowed is 1 to {MAX_SIDE} each way")
+        raise WireError("bad_shape", f"(ny, nx) {short(shape)}: allowed is 1 to {MAX_SIDE}")
     if pixels.dtype not in DTYPES:
         raise WireError("bad_dtype", f"{short(pixels.dtype)}: allowed are {', '.join(DTYPES)}")
     if pixels.encoding not in ENCODINGS:
@@ -143,8 +138,8 @@ def _check_bslz4(pixels: Pixels, nbytes: int) -> Pixels:
         pixels = replace(pixels, data=data)
     elif total != nbytes:
         raise WireError("bad_size", f"the head says {total} bytes, the shape {nbytes}")
-    if block == 0 or block % (8 * itemsize):
-        raise WireError("bad_blocks", f"blocks of {block} bytes hold no multiple of 8 elements")
+    if block == 0 or block % (8 * itemsize) or block > MAX_PACKED:
+        raise WireError("bad_blocks", f"blocks of {block} bytes: a multiple of {8 * itemsize}")
     elements = nbytes // itemsize
     full, rest = divmod(elements, block // itemsize)
     blocks = full + (rest >= 8)
@@ -204,7 +199,7 @@ def _decode_raw(pixels: Pixels, out: np.ndarray | None) -> np.ndarray:
 def _decode_bslz4(pixels: Pixels, out: np.ndarray | None) -> np.ndarray:
     total, block = _HEAD.unpack_from(pixels.data)
     if _dectris is not None and (out is None or total <= COPY_LIMIT):
-        image = _by_dectris(pixels)
+        image = _by_dectris(_dectris, pixels)
         if out is None:
             return image
         out[...] = image
@@ -217,9 +212,9 @@ def _decode_bslz4(pixels: Pixels, out: np.ndarray | None) -> np.ndarray:
     return out
 
 
-def _by_dectris(pixels: Pixels) -> np.ndarray:
+def _by_dectris(unpack: Callable[..., bytes], pixels: Pixels) -> np.ndarray:
     try:
-        image = _dectris(pixels.data, "bslz4", elem_size=int(pixels.dtype[2]))
+        image = unpack(pixels.data, "bslz4", elem_size=int(pixels.dtype[2]))
         return np.frombuffer(image, pixels.dtype).reshape(pixels.shape)
     except (RuntimeError, ValueError) as error:
         raise _corrupt(pixels) from error
@@ -255,6 +250,15 @@ def _corrupt(pixels: Pixels) -> WireError:
     return WireError("bad_blob", f"corrupt {pixels.encoding} content of {pixels.shape} pixels")
 
 
+def _find_dectris() -> Callable[..., bytes] | None:
+    try:
+        from dectris.compression import decompress
+    except ModuleNotFoundError:  # the extra `fast` is not installed; a broken one does raise
+        return None
+    found: Callable[..., bytes] = decompress
+    return found
+
+
 def _pack_bslz4(array: np.ndarray) -> bytes:
     return _HEAD.pack(array.nbytes, BLOCK_BYTES) + bshuf.pack(array, BLOCK_BYTES // array.itemsize)
 
@@ -272,6 +276,7 @@ def _pack_lz4_hdf5(array: np.ndarray) -> bytes:
     return head + len(packed).to_bytes(4, "big") + packed
 
 
+_dectris = _find_dectris()
 _DECODERS: dict[str, Callable[[Pixels, np.ndarray | None], np.ndarray]] = {
     "raw": _decode_raw,
     "lz4": _decode_lz4,

@@ -167,6 +167,7 @@ class Ledger:
 
     def _drain(self, run: Run, status: str, reason: str) -> None:
         run.state, run.status, run.reason = "draining", status, reason
+        run.account.over = True
 
     # what becomes of it
 
@@ -207,7 +208,7 @@ class Ledger:
         for run in self.runs.values():
             if run.state in ("armed", "running") and now_ns - run.last_ns > self.end_timeout_ns:
                 account = run.account
-                whole = account.announced is not None and account.missing == 0
+                whole = account.announced is not None and len(account.received) == account.expected
                 seconds = self.end_timeout_ns // 1_000_000_000
                 words = f"no end came and nothing else for {seconds} s"
                 self._drain(run, "complete" if whole else "incomplete", words)

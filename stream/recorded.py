@@ -11,11 +11,11 @@ from pathlib import Path
 
 import zmq
 
-from .errors import FileError
+from .errors import FileError, WireError
 from .files import Recording, open_file
 from .files.units import parse_length
-from .messages import Refusal, RunStop
-from .sources import Incoming
+from .messages import Frame, Refusal, RunStop
+from .sources import Incoming, checked
 from .urls import Url
 from .watch import Watch
 
@@ -130,7 +130,7 @@ class RecordedSource:
         run = recording.start.run
         try:
             for frame in recording.frames():
-                yield replace(frame, received_ns=time.time_ns())
+                yield _checked(replace(frame, received_ns=time.time_ns()))
         except FileError as error:
             yield Refusal(self.name, "unreadable_file", str(error), run=run)
 
@@ -139,3 +139,10 @@ class RecordedSource:
         self._messages = iter(())
         self._paths = iter(())
         self.exhausted = True
+
+
+def _checked(frame: Frame) -> Incoming:
+    try:
+        return checked(frame)
+    except WireError as error:
+        return Refusal(frame.source, error.reason, error.detail, frame.run, frame.number)

@@ -1,7 +1,8 @@
 """Where messages come from, by URL: a detector's socket, another beamside, recorded files.
 
 A source never blocks and never raises for what it receives: what can't be understood comes out as
-a `Refusal`, in its place.
+a `Refusal`, in its place. Every frame that a source gives has passed `decompress.check`: it is
+safe to decode and to archive.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol, TypeAlias
 import zmq
 
 from . import wire
+from .decompress import check
 from .errors import WireError
 from .messages import Buffer, Frame, Message, Refusal, RunStart
 from .urls import Url, parse_url
@@ -72,7 +74,20 @@ def decoder(kind: str, name: str, *, verify: bool) -> Decode:
         from .stream2 import Decoder as Stream2Decoder
 
         return Stream2Decoder(name).decode
-    return lambda parts: [wire.decode(parts)]
+    return lambda parts: [checked(wire.decode(parts))]
+
+
+def checked(message: Message) -> Message:
+    """Give a frame back with its payloads checked; WireError names the frame that is refused."""
+    if not isinstance(message, Frame):
+        return message
+    try:
+        channels = {name: check(pixels) for name, pixels in message.channels.items()}
+    except WireError as error:
+        raise WireError(
+            error.reason, error.detail, run=message.run, number=message.number
+        ) from error
+    return replace(message, channels=channels)
 
 
 class ZmqSource:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import heapq
-import itertools
 import logging
 import math
 import os
@@ -30,7 +29,7 @@ MOST_AT_ONCE = 64
 """Files opened by one poll; the others wait for the next, so that a poll stays short."""
 RECHECKED = 512
 """Files taken before that one poll looks at again, by turns, to see if they were rewritten."""
-_TEMPORARY = re.compile(r"[.~].*|.*(~|\.tmp|\.temp|\.part|\.partial|\.filepart|\.crdownload)", re.I)
+_TEMPORARY = re.compile(r"[.~]|.*(~|\.(tmp|temp|part|partial|filepart|crdownload))$", re.I | re.S)
 
 
 @dataclass(slots=True)
@@ -78,7 +77,8 @@ class Watch:
         self._taken = Taken(state)
         self._state = (state.name, state.stat().st_ino)
         self._reachable = True
-        self._given: dict[str, list[Key]] = {}
+        self._known = dict(self._taken.keys)  # as last given, by this object or one before
+        self._given: dict[str, list[Key]] = {}  # and not acknowledged, oldest first
         self._waiting: dict[str, _Seen] = {}
         self._turn = 0
 
@@ -120,41 +120,33 @@ class Watch:
 
     def _look(self) -> Iterator[tuple[str, Key]]:
         """Names and keys of all files that are new, waiting, or have their turn."""
-        turn = itertools.count()
         first, self._turn = self._turn, self._turn + RECHECKED
-        for entry in self._entries(self.folder):
-            name = entry.path[len(str(self.folder)) :].lstrip(os.sep).replace(os.sep, "/")
-            known = self._known(name) is not None and name not in self._waiting
-            if known and not first <= next(turn) < first + RECHECKED:
+        before = 0
+        for name, entry in _entries(self.folder, "", self._recursive):
+            if name in self._known and name not in self._waiting:
+                before += 1
+                if not first < before <= self._turn:
+                    continue
+            if not self._is_wanted(entry):
                 continue
             try:
                 stat = entry.stat()
             except OSError:
                 continue  # renamed or removed since
             yield name, (stat.st_size, stat.st_mtime_ns)
-        if next(turn) <= self._turn:
+        if before <= self._turn:
             self._turn = 0
 
-    def _entries(self, folder: Path | str) -> Iterator[os.DirEntry[str]]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _TEMPORARY.fullmatch(entry.name):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if self._recursive:
-                        with contextlib.suppress(OSError):  # removed since, or not ours to read
-                            yield from self._entries(entry.path)
-                elif self._wanted.match(entry.name) and entry.is_file():
-                    if (entry.name, entry.inode()) != self._state:
-                        yield entry
-
-    def _known(self, name: str) -> Key | None:
-        """The key under which the file was last given, now or before a restart."""
-        given = self._given.get(name)
-        return given[-1] if given else self._taken.keys.get(name)
+    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
+        return (
+            self._wanted.match(entry.name) is not None
+            and not _TEMPORARY.match(entry.name)
+            and entry.is_file()
+            and (entry.name, entry.inode()) != self._state
+        )
 
     def _notice(self, name: str, key: Key, now: float) -> None:
-        if self._known(name) == key:
+        if self._known.get(name) == key:
             self._waiting.pop(name, None)
             return
         seen = self._waiting.get(name)
@@ -171,10 +163,11 @@ class Watch:
                 continue
             if reason:
                 log.warning("given though it does not open: %s", reason)
-            if self._known(name) is not None:
+            if name in self._known:
                 self.rewritten += 1
                 log.warning("%s was written anew: taken again, as a new recording", name)
             del self._waiting[name]
+            self._known[name] = seen.key
             self._given.setdefault(name, []).append(seen.key)
             yield self.folder / name
 
@@ -186,6 +179,19 @@ class Watch:
             if now - seen.since >= self._settle and now - seen.tried >= self._settle
         ]
         return [name for _, _, name in heapq.nsmallest(MOST_AT_ONCE, settled)]
+
+
+def _entries(
+    folder: Path | str, inside: str, recursive: bool
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """All that is no folder, by name from the top."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                yield inside + entry.name, entry
+            elif recursive and not _TEMPORARY.match(entry.name):
+                with contextlib.suppress(OSError):  # removed since, or not ours to read
+                    yield from _entries(entry.path, f"{inside}{entry.name}/", recursive)
 
 
 def why_not(path: Path) -> str:

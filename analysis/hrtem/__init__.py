@@ -1,1 +1,5 @@
 """HRTEM: which crystal phases are where."""
+
+from .mapper import PhaseMapper
+
+__all__ = ["PhaseMapper"]

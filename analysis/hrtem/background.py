@@ -36,8 +36,10 @@ class Rings:
     """|k| of each bin, [ky, kx]."""
     ring: np.ndarray
     """Index of the ring of each bin, [ky, kx]."""
+    measured: np.ndarray
+    """Where the background is known, [ky, kx]: from half of k_min up."""
     inside: np.ndarray
-    """Which bins are looked at, [ky, kx]."""
+    """Where spots are looked for, [ky, kx]."""
     width: float
     """Width of a ring."""
     members: tuple[np.ndarray, ...]
@@ -63,8 +65,8 @@ def rings(shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_ma
     width = float(np.sqrt(1 / (ny * pixel[0]) / (nx * pixel[1])))
     ring = np.rint(k / width).astype(np.intp)
     edge = min(k_max, 0.5 / pixel[0] - 1.5 / (ny * pixel[0]), 0.5 / pixel[1] - 1.5 / (nx * pixel[1]))
-    inside = (k >= k_min) & (k <= edge)
-    flat = np.flatnonzero(inside)
+    measured = (k >= max(k_min / 2, 2.5 * width)) & (k <= edge)
+    flat = np.flatnonzero(measured)
     groups = _groups(ring.ravel()[flat], flat, int(ring.max()) + 1)
     sector = (np.arctan2(ky[:, None], kx[None, :]) / np.pi + 0.5) * SECTORS
     cell = ring * SECTORS + np.minimum(sector.astype(np.intp), SECTORS - 1)
@@ -74,7 +76,8 @@ def rings(shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_ma
     for n, bins in enumerate(cells):
         padded[n, : len(bins)] = bins
     samples = tuple(_thin(bins) for bins in groups)
-    return Rings(ky, kx, k, ring, inside, width, samples, padded, cell)
+    inside = measured & (k >= k_min)
+    return Rings(ky, kx, k, ring, measured, inside, width, samples, padded, cell)
 
 
 def _groups(keys: np.ndarray, values: np.ndarray, many: int) -> list[np.ndarray]:
@@ -144,7 +147,8 @@ def _sectors(median: np.ndarray, bins: Rings) -> np.ndarray:
     values.sort(axis=1)
     middle = values[np.arange(len(values)), counts // 2]
     cells = np.where(counts > 0, middle, 1.0).reshape(-1, SECTORS)
-    cells = scipy.ndimage.median_filter(cells, size=(5, 3), mode=("nearest", "wrap"))
+    around = np.pad(cells, ((0, 0), (1, 1)), mode="wrap")
+    cells = scipy.ndimage.median_filter(around, size=(5, 3), mode="nearest")[:, 1:-1]
     cells = scipy.ndimage.gaussian_filter(cells, (1.0, 1.0), mode=("nearest", "wrap"))
     return np.clip(cells, 0.7, 4.0).ravel()
 
@@ -184,6 +188,12 @@ class Background:
         last = int(np.flatnonzero(np.isfinite(self.level[0]))[-1])
         power: np.ndarray = self.level[tile, np.minimum(ring, last)] * self.factor[iy, ix]
         return power
+
+    def rings_at(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, float]:
+        """Background of every ring at places, [place, ring], continued to all k; a ring's width."""
+        levels = self.level[self._tile(y, x)]
+        known = np.flatnonzero(np.isfinite(levels[0])) if len(levels) else np.zeros(1, int)
+        return levels[:, np.clip(np.arange(levels.shape[1]), known[0], known[-1])], self.bins.width
 
     def _tile(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """The tile whose centre is nearest."""

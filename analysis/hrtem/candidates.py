@@ -13,9 +13,9 @@ import numpy as np
 
 from .phases import Phase, centred, choose, load_phase
 
-WEAK = 0.01
-"""Visibility of an extinct or vanishing reflection beside the strongest: double diffraction, a zero
-of the contrast transfer."""
+WEAK = 0.15
+"""Visibility of an extinct or vanishing reflection beside the strongest: sums of two others stand
+there too (nonlinear imaging, double diffraction). The rest goes with the kinematic |F|."""
 FADE = 6.0
 """1/nm, where the envelope of a microscope has taken 1/e of the visibility."""
 
@@ -112,7 +112,7 @@ def _table(phase: Phase, k_max: float) -> tuple[np.ndarray, np.ndarray]:
     size = 2 * half + 1
     place = phase.hkl + half
     index = (place[:, 0] * size[1] + place[:, 1]) * size[2] + place[:, 2]
-    table[index] = np.maximum(phase.amplitude, WEAK)
+    table[index] = WEAK + (1 - WEAK) * phase.amplitude
     return table * np.exp(-((k / FADE) ** 2)), half
 
 

@@ -18,6 +18,12 @@ exp(T^2 e^2 / 2), 1.3 in the exponent at T = 18 and e = 9 %."""
 CORE = 0.45
 """Diameter of the grains whose side lobes are expected, as a fraction of the window."""
 
+_SQUARE = np.stack(np.meshgrid(np.arange(-5, 6), np.arange(-5, 6), indexing="ij"), -1).reshape(-1, 2)
+_RADIUS = np.hypot(_SQUARE[:, 0], _SQUARE[:, 1])
+NEAR = _SQUARE[np.abs(_SQUARE).max(axis=1) <= 1]
+ANNULUS = _SQUARE[(_RADIUS >= 2.5) & (_RADIUS <= 5)]
+"""Bins about a peak, beyond its own width, that tell a spot from a streak."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
@@ -44,9 +50,9 @@ def threshold(false_alarms: float, trials: float) -> float:
 def ratio(
     power: np.ndarray, background: np.ndarray, factor: np.ndarray | None, bins: Rings
 ) -> np.ndarray:
-    """Turn `power` [tile, ky, kx] into z, in place; 0 at the bins that are not looked at."""
+    """Turn `power` [tile, ky, kx] into z, in place; 0 where the background is not known."""
     ring = bins.ring.ravel()
-    scale = np.where(bins.inside, 1.0, 0.0).astype(np.float32)
+    scale = np.where(bins.measured, 1.0, 0.0).astype(np.float32)
     if factor is not None:
         scale /= factor
     inverse = 1 / background
@@ -71,27 +77,44 @@ def pair_threshold(false_alarms: float, trials: float) -> float:
 def find_peaks(z: np.ndarray, bins: Rings, above: float) -> Peaks:
     """Find local maxima of `z` [tile, ky, kx] over `above`, to a fraction of a bin."""
     tile, iy, ix = np.unravel_index(np.flatnonzero(z > above), z.shape)
-    around = _neighbours(z, tile, iy, ix)
+    rows = bins.inside[iy, ix]
+    tile, iy, ix = tile[rows], iy[rows], ix[rows]
+    around = _take(z, tile, iy, ix, NEAR).reshape(-1, 3, 3)
     centre = around[:, 1, 1]
     top = (centre >= around.reshape(-1, 9).max(axis=1)) & ~((ix == 0) & (bins.ky[iy] < 0))
-    tile, iy, ix, around = tile[top], iy[top], ix[top], np.log(around[top] + 1e-6)
+    tile, iy, ix, around = tile[top], iy[top], ix[top], around[top]
+    alone = around[:, 1, 1] > above * _local(z, tile, iy, ix)
+    tile, iy, ix, around = tile[alone], iy[alone], ix[alone], np.log(around[alone] + 1e-6)
     ky = bins.ky[iy] + _offset(around[:, :, 1]) * (bins.ky[1] - bins.ky[0])
     kx = bins.kx[ix] + _offset(around[:, 1, :]) * (bins.kx[1] - bins.kx[0])
     flip = np.where((kx < 0) | ((kx == 0) & (ky < 0)), -1.0, 1.0)
     return Peaks(tile, ky * flip, kx * flip, z[tile, iy, ix])
 
 
-def _neighbours(z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray) -> np.ndarray:
-    """z of the 3x3 bins around each, [n, 3, 3]; beyond kx = 0 lies the Friedel partner."""
-    step = np.arange(-1, 2)
-    jy = (iy[:, None, None] + step[:, None]) % z.shape[1]
-    jx = ix[:, None, None] + step[None, :]
-    jy, jx = np.broadcast_arrays(jy, jx)
+def _take(
+    z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
+    """z at `offsets[m, (y, x)]` from each bin, [n, m]; beyond kx = 0 lies the Friedel partner."""
+    jy = (iy[:, None] + offsets[:, 0]) % z.shape[1]
+    jx = ix[:, None] + offsets[:, 1]
     jy = np.where(jx < 0, -jy % z.shape[1], jy)
     jx = np.abs(jx)
-    beyond = jx >= z.shape[2]
-    values = z[tile[:, None, None], jy, np.minimum(jx, z.shape[2] - 1)]
-    return np.where(beyond, np.float32(0), values)
+    values = z[tile[:, None], jy, np.minimum(jx, z.shape[2] - 1)]
+    return np.where(jx >= z.shape[2], np.float32(0), values)
+
+
+def _local(z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray) -> np.ndarray:
+    """z without a spot around each bin, at least 1: upper quartile of a ring about it, over ln 4.
+
+    A streak from an edge of the specimen (Fresnel fringes, low k) is a background too; the other
+    spots of a crystal fill too little of the ring to count.
+    """
+    around = _take(z, tile, iy, ix, ANNULUS)
+    count = (around > 0).sum(axis=1)
+    around.sort(axis=1)
+    place = around.shape[1] - 1 - count // 4
+    quartile: np.ndarray = around[np.arange(len(around)), place] / np.log(4.0)
+    return np.maximum(quartile, 1.0)
 
 
 def _offset(three: np.ndarray) -> np.ndarray:
@@ -101,11 +124,20 @@ def _offset(three: np.ndarray) -> np.ndarray:
     return np.clip(np.divide(slope, curve, out=np.zeros_like(curve), where=curve < 0), -0.6, 0.6)
 
 
+def lobes(z: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Largest side lobe that the sharp edge of a grain leaves of a spot of strength `z`.
+
+    `reach` is the distance in k times the grain's diameter D. The power of a disc falls like
+    2.55 / (pi k D)^3; three times that is allowed for.
+    """
+    largest: np.ndarray = z * 3 * 2.55 / (np.pi * np.maximum(reach, 0.35)) ** 3
+    return largest
+
+
 def side_lobes(peaks: Peaks, place: np.ndarray, window: float) -> np.ndarray:
     """Which peaks are no more than the side lobes that a stronger one has from a grain's edge.
 
-    The power of a sharp disc of diameter D falls like 2.55 / (pi k D)^3; three times that is
-    allowed for. `place` says which peaks share a tile (equal values do), `window` its length.
+    `place` says which peaks share a tile (equal values do), `window` its length.
     """
     order = np.lexsort((-peaks.z, place))
     z, ky, kx = peaks.z[order], peaks.ky[order], peaks.kx[order]
@@ -119,8 +151,7 @@ def side_lobes(peaks: Peaks, place: np.ndarray, window: float) -> np.ndarray:
         strong = later - lag
         for sign in (1, -1):
             dk = np.hypot(ky[later] - sign * ky[strong], kx[later] - sign * kx[strong])
-            reach = np.maximum(dk * CORE * window, 0.35)
-            lobe[later] |= z[later] < z[strong] * 3 * 2.55 / (np.pi * reach) ** 3
+            lobe[later] |= z[later] < lobes(z[strong], dk * CORE * window)
     result = np.zeros(len(order), bool)
     result[order] = lobe
     return result

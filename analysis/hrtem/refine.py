@@ -1,4 +1,9 @@
-"""The exact k of a reflection: discrete-time Fourier transform in a window matched to its region."""
+"""The exact k of a reflection: discrete-time Fourier transform in a window matched to its region.
+
+What is climbed is power over background. The transfer function of the lens varies across the spot
+of a small grain and moves its maximum by up to half its width; amorphous matter at the same place
+is seen through the same transfer function, so the ratio of the two is nearly free of it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .background import Background
 from .crop import View
 
 WINDOW = 7.0
 """Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.75 D)."""
-STEPS = 4
+WINDOW_OVER_DIAMETER = WINDOW / 4
+STEPS = 3
 """Times the maximum is looked for; each step spans a third of 1 / length."""
+KERNEL = 0.8
+"""Width of the mean shift that follows, over 1 / length: a zero of the transfer function may split
+a spot, and its centre is where the lattice is."""
+SPAN = 5
+"""Steps of half of 1 / length to each side on which the power is known for the mean shift."""
 CHUNK = 48
 """Windows in memory at a time."""
 
@@ -22,8 +34,8 @@ class Refined:
 
     ky: np.ndarray
     kx: np.ndarray
-    power: np.ndarray
-    """In the matched window, per pixel: over the background it is the signal-to-noise ratio."""
+    snr: np.ndarray
+    """Largest power over background in the matched window."""
     length_y: np.ndarray
     """Length of the window."""
     length_x: np.ndarray
@@ -40,22 +52,24 @@ def refine(
     spread: tuple[np.ndarray, np.ndarray],
     k: tuple[np.ndarray, np.ndarray],
     limits: tuple[float, float],
+    background: Background,
 ) -> Refined:
-    """Climb to the maximum of the power near `k` = (ky, kx).
+    """Climb to the maximum of power over `background` near `k` = (ky, kx).
 
     `place` and `spread` are the (y, x) centres and standard deviations of the regions, `limits`
     the shortest and longest window.
     """
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
-    power = np.zeros(len(ky))
+    snr = np.zeros(len(ky))
     for start in range(0, len(ky), CHUNK):
         rows = slice(start, start + CHUNK)
-        windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths])
-        ky[rows], kx[rows], power[rows] = _climb(
+        rings = background.rings_at(place[0][rows], place[1][rows])
+        windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
+        ky[rows], kx[rows], snr[rows] = _climb(
             windows, ky[rows], kx[rows], [v[rows] for v in lengths]
         )
-    return Refined(ky, kx, power, lengths[0], lengths[1])
+    return Refined(ky, kx, snr, lengths[0], lengths[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +82,16 @@ class _Windows:
     wy: np.ndarray
     """Window along y, [n, y]; the two have a mean square of one over their pixels."""
     wx: np.ndarray
+    rings: tuple[np.ndarray, float]
+    """Background at the place of each window, [n, ring], and the width of a ring."""
 
 
-def _cut(view: View, place: list[np.ndarray], lengths: list[np.ndarray]) -> _Windows:
+def _cut(
+    view: View,
+    place: list[np.ndarray],
+    lengths: list[np.ndarray],
+    rings: tuple[np.ndarray, float],
+) -> _Windows:
     index, offsets, weights = [], [], []
     for axis in (0, 1):
         n, pixel = view.image.shape[axis], view.pixel[axis]
@@ -86,41 +107,63 @@ def _cut(view: View, place: list[np.ndarray], lengths: list[np.ndarray]) -> _Win
         offsets.append(offset)
         weights.append(window)
     pixels = view.image[index[0][:, :, None], index[1][:, None, :]]
-    return _Windows(pixels, offsets[0], offsets[1], weights[0], weights[1])
+    return _Windows(pixels, offsets[0], offsets[1], weights[0], weights[1], rings)
 
 
 def _climb(
     windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """3x3 log-parabolas, each a third of 1 / length wide; never further than 0.8 / length in all."""
+    """Log-parabolas up to the maximum, never further than 1 / length; then the mean shift."""
     ky0, kx0 = ky, kx
     best = np.zeros(len(ky))
     for _ in range(STEPS):
         sy, sx = (0.35 / length for length in lengths)
-        grid = _power(windows, ky, kx, sy, sx)
+        grid = _ratio(windows, ky, kx, sy, sx, 1)
         best = grid[:, 1, 1]
         logs = np.log(grid + 1e-30)
         ky = ky + _vertex(logs[:, :, 1]) * sy
         kx = kx + _vertex(logs[:, 1, :]) * sx
-        ky = ky0 + np.clip(ky - ky0, -0.8 / lengths[0], 0.8 / lengths[0])
-        kx = kx0 + np.clip(kx - kx0, -0.8 / lengths[1], 0.8 / lengths[1])
-    return ky, kx, best
+        ky = ky0 + np.clip(ky - ky0, -1 / lengths[0], 1 / lengths[0])
+        kx = kx0 + np.clip(kx - kx0, -1 / lengths[1], 1 / lengths[1])
+    shift_y, shift_x = _mean_shift(_ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN))
+    return ky + shift_y / lengths[0], kx + shift_x / lengths[1], best
 
 
-def _power(
-    windows: _Windows, ky: np.ndarray, kx: np.ndarray, sy: np.ndarray, sx: np.ndarray
+def _mean_shift(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre of the strength about the middle of each grid, in units of 1 / length."""
+    axis = np.arange(-SPAN, SPAN + 1) * 0.5
+    weight = np.maximum(ratio - 2, 0)
+    y, x = np.zeros(len(ratio)), np.zeros(len(ratio))
+    for _ in range(8):
+        wy = np.exp(-((axis - y[:, None]) ** 2) / (2 * KERNEL**2))
+        wx = np.exp(-((axis - x[:, None]) ** 2) / (2 * KERNEL**2))
+        part = weight * wy[:, :, None] * wx[:, None, :]
+        total = np.maximum(part.sum(axis=(1, 2)), 1e-30)
+        y = np.clip((part.sum(axis=2) * axis).sum(axis=1) / total, -1.5, 1.5)
+        x = np.clip((part.sum(axis=1) * axis).sum(axis=1) / total, -1.5, 1.5)
+    return y, x
+
+
+def _ratio(
+    windows: _Windows, ky: np.ndarray, kx: np.ndarray, sy: np.ndarray, sx: np.ndarray, span: int
 ) -> np.ndarray:
-    """Power at the 3x3 frequencies about k, [n, 3, 3]."""
-    steps = np.arange(-1, 2)
+    """Power over background at the frequencies up to `span` steps from k, [n, y, x]."""
+    steps = np.arange(-span, span + 1)
     fy = ky[:, None] + steps * sy[:, None]
     fx = kx[:, None] + steps * sx[:, None]
     turn_y = np.exp(-2j * np.pi * fy[:, :, None] * windows.y[:, None, :]) * windows.wy[:, None, :]
     turn_x = np.exp(-2j * np.pi * fx[:, :, None] * windows.x[:, None, :]) * windows.wx[:, None, :]
     real = np.concatenate([turn_y.real, turn_y.imag], axis=1).astype(np.float32)
-    rows = real @ windows.pixels
-    field = (rows[:, :3] + 1j * rows[:, 3:]) @ turn_x.transpose(0, 2, 1).astype(np.complex64)
-    power: np.ndarray = np.square(field.real) + np.square(field.imag)
-    return power
+    half = real @ windows.pixels
+    field = (half[:, : len(steps)] + 1j * half[:, len(steps) :]) @ turn_x.transpose(0, 2, 1).astype(np.complex64)
+    power = np.square(field.real) + np.square(field.imag)
+    levels, width = windows.rings
+    place = np.clip(np.hypot(fy[:, :, None], fx[:, None, :]) / width, 0, levels.shape[1] - 1.001)
+    low = place.astype(np.intp)
+    rows = np.arange(len(low))[:, None, None]
+    part = place - low
+    result: np.ndarray = power / (levels[rows, low] * (1 - part) + levels[rows, low + 1] * part)
+    return result
 
 
 def _vertex(three: np.ndarray) -> np.ndarray:

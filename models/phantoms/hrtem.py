@@ -116,7 +116,7 @@ def shoot(
     phase_map = np.array(of_grain, np.uint8)[grain_map]
     phase_map[(grain_map == 0) & scene.solid[view]] = 1
     listed = spots(scene.grains, microscope, labels)
-    listed = listed[np.isin(listed["grain"], np.unique(grain_map))]
+    listed = listed[np.bincount(grain_map.ravel(), minlength=len(of_grain))[listed["grain"]] > 0]
     measured = measure(listed, image, grain_map, microscope.pixels)
     meta = _meta(scene, shape, labels, drift, dose)
     return Phantom(image, phase_map, grain_map, measured, meta, scene)

@@ -13,7 +13,7 @@ from .crystals import reflections
 
 BAND = (1.4, 6.5)
 """Spatial frequencies in 1/nm of the spots that a zone axis is chosen for."""
-STRONG = 0.12
+STRONG = 0.2
 """Amplitude, relative to the crystal's strongest, of a spot that is worth looking along."""
 AWAY = (8.0, 15.0)
 """Degrees by which a row grain is turned about its row."""
@@ -55,7 +55,7 @@ def zones(name: str) -> tuple[tuple[Zone, ...], np.ndarray]:
     size = np.abs(table.potential)
     strong = (length > BAND[0]) & (length < BAND[1]) & (size > STRONG * size.max())
     found, weights = list[Zone](), list[float]()
-    for axis in product(range(-3, 4), repeat=3):
+    for axis in product(range(-3, 4), range(-3, 4), range(-3, 4)):
         if axis <= (0, 0, 0) or gcd(*axis) != 1:
             continue
         across = table.g[strong & (table.hkl @ np.array(axis) == 0)]
@@ -69,7 +69,7 @@ def zones(name: str) -> tuple[tuple[Zone, ...], np.ndarray]:
 
 
 def orient(name: str, rows: float, tilt: float, rng: np.random.Generator) -> Orientation:
-    """Draw an orientation: a row with probability `rows`, else a zone within some `tilt` degrees."""
+    """Draw an orientation: a row with probability `rows`, else a zone off by about `tilt` deg."""
     known, weights = zones(name)
     zone = known[int(rng.choice(len(known), p=weights))]
     row = bool(rng.random() < rows)

@@ -74,9 +74,8 @@ class _Growth:
 def _growth(full: Scene, phase: str) -> _Growth:
     grains = tuple(grain for grain in full.grains if grain.phase == phase)
     if not grains:
-        raise ValueError(
-            f"no grain of {phase!r} to grow; there are {', '.join(sorted({g.phase for g in full.grains}))}"
-        )
+        there = ", ".join(sorted({grain.phase for grain in full.grains})) or "no grains"
+        raise ValueError(f"no grain of {phase!r} to grow; there are {there}")
     rest = [grain for grain in full.grains if grain.phase != phase]
     bare, _ = render(full.seed, full.thickness, rest, full.specimen, full.microscope)
     pixels, shape = full.microscope.pixels, full.thickness.shape

@@ -64,7 +64,7 @@ def create_app(
             Route("/readyz", readyz),
             Route("/metrics", figures),
             Route("/api/v1/about", about),
-            WebSocketRoute("/api/v1/notices", Notices(state)),
+            WebSocketRoute("/api/v1/notices", Notices(state).answer),
             Mount("/api/v1", routes=Api(state).routes()),
             Mount("/", page),
         ],

@@ -26,7 +26,7 @@ class Notices:
     def __init__(self, state: ViewState) -> None:
         self.state = state
 
-    async def __call__(self, socket: WebSocket) -> None:
+    async def answer(self, socket: WebSocket) -> None:
         """Send the newest notice whenever frame or result changed, at least every half second."""
         if self.state.viewers >= MOST:
             await socket.close(1013, "too many viewers")

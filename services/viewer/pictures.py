@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...analysis.preview import Preview, preview
+from ...stream.decompress import decode
 from ...stream.messages import Frame, RunStart
 from .state import Held
 
@@ -40,8 +41,6 @@ def _look_at(making: asyncio.Future[Preview]) -> None:
 
 def of_frame(frame: Frame, channel: str, size: int, enc: str) -> Preview:
     """Decode one channel of `frame` and shrink it; WireError if its pixels can't be read."""
-    from ...stream.decompress import decode
-
     return preview(decode(frame.channels[channel]), size, quantised=enc == "u8")
 
 

@@ -37,7 +37,8 @@ class Ring(Generic[M]):
     def __init__(self, length: int, memory: int) -> None:
         self.length = length
         self.memory = memory
-        self.seq = 0
+        # goes on across restarts, so that who asks for newer ones than before gets them
+        self.seq = time.time_ns() // 1000
         self._held: deque[Held[M]] = deque()
         self._bytes = 0
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import FileError
 from .calibration import Scale
-from .hdf5 import of_dataset, step
+from .dataset import of_dataset, step
 from .images import Images, check_size
 
 _TOLD = ("Instrument", "Optics", "Scan", "Stage", "Acquisition", "BinaryResult", "Sample", "User")

@@ -55,6 +55,11 @@ def open_file(path: Path, *, source: str, pixel_size: PixelSize | None = None) -
         _check_beginning(path, known)
         if inside is not None and not known.parts:
             raise FileError(f"{path} holds one thing only; leave out ::{inside}")
+        if known.module == "hdf5" and inside is None:
+            archive = import_module(".archive", __package__)
+            if archive.is_archive(path):
+                ours: Recording = archive.recording(path, source, pixel_size)
+                return ours
         reader = import_module(f".{known.module}", __package__)
         images: Images = reader.images(path, inside)
         try:

@@ -33,6 +33,8 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise FileError(f"{path} is a folder; name a file in it, or watch it (watch:)") from error
     except PermissionError as error:
         raise FileError(f"{path}: no permission to read it; ask its owner") from error
+    except BlockingIOError as error:  # HDF5 locks what it writes
+        raise FileError(f"{path} is being written; read it when it is finished") from error
     except MemoryError as error:
         raise FileError(f"{path}: an image in it does not fit into memory") from error
     except Exception as error:  # third-party readers raise all sorts

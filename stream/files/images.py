@@ -43,8 +43,6 @@ class Images:
     """K"""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What else the file says, under its own names."""
-    numbers: Sequence[int] | None = None
-    """The detector's frame numbers, where the file has kept them; else 0, 1, 2..."""
 
 
 def travelling(path: Path, dtype: np.dtype[Any]) -> str:

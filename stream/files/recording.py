@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,8 @@ from .calibration import PixelSize, pixel_calibration
 from .guard import reading
 from .images import Images, check_size, pack, travelling
 
+_LONGEST_LIST = 1000
+"""In metadata; more is data, and is left out."""
 UNCALIBRATED = "uncalibrated: the file says no pixel size (give one with --pixel-size VALUEunit)"
 
 
@@ -27,7 +29,10 @@ class Recording:
     kind: str
     """The format, in words."""
     start: RunStart
-    images: Images
+    count: int
+    """How many frames are in the file."""
+    read: Callable[[int], Frame]
+    release: Callable[[], None]
 
     def frames(self) -> Iterator[Frame]:
         """Give the frames, each read from the file when it is asked for.
@@ -35,23 +40,18 @@ class Recording:
         `received_ns` is 0 and `detector_ns` None: the source that sends them on stamps them.
         FileError if an image can't be read; the ones before it were good.
         """
-        for index in range(self.images.count):
-            numbers = self.images.numbers
-            number = index if numbers is None else int(numbers[index])
-            yield Frame(self.start.source, self.start.run, number, {"data": self.pixels(index)})
+        for index in range(self.count):
+            yield self.frame(index)
 
-    def pixels(self, index: int) -> Pixels:
-        """Read one image, counted from 0 in the file."""
+    def frame(self, index: int) -> Frame:
+        """Read one frame, by its place in the file."""
         with reading(self.path, self.kind):
-            image = self.images.read(index)
-            if isinstance(image, Pixels):
-                return image
-            return pack(self.path, image, self.images.shape, self.start.dtype or "")
+            return self.read(index)
 
     def close(self) -> None:
         """Let go of the file."""
         with reading(self.path, self.kind):
-            self.images.close()
+            self.release()
 
     def __enter__(self) -> Recording:
         return self
@@ -71,7 +71,7 @@ def record(
     """Make a Recording of what a reader found; FileError if it can't travel as it is."""
     check_size(path, images.count, images.shape)
     calibration = pixel_calibration(path, images.scale, given)
-    metadata: dict[str, Any] = {"file": path.name, "format": kind, **plain(images.metadata)}
+    metadata = {**plain(images.metadata), "file": path.name, "format": kind}
     if not calibration:
         metadata["note"] = "; ".join(filter(None, [metadata.get("note"), UNCALIBRATED]))
     if images.voltage is not None:
@@ -89,7 +89,14 @@ def record(
         calibration=calibration,
         metadata=metadata,
     )
-    return Recording(path, kind, start, images)
+
+    def read(index: int) -> Frame:
+        image = images.read(index)
+        if not isinstance(image, Pixels):
+            image = pack(path, image, images.shape, start.dtype or "")
+        return Frame(source, start.run, index, {"data": image})
+
+    return Recording(path, kind, start, images.count, read, images.close)
 
 
 def run_name(path: Path, inside: str | None = None) -> str:
@@ -105,7 +112,7 @@ def run_name(path: Path, inside: str | None = None) -> str:
 
 
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what JSON can say: text, numbers, short lists of them, and maps of these."""
+    """Keep what JSON can say: text, numbers, lists of them that are not data, maps of these."""
     kept = {str(key): _plain(value) for key, value in metadata.items()}
     return {key: value for key, value in kept.items() if value is not None}
 
@@ -114,11 +121,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
-        value = value.tolist() if value.size <= 64 else None
+        value = value.tolist() if value.size <= _LONGEST_LIST else None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, Mapping):
         return plain(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value[:64]]
+        return [_plain(item) for item in value] if len(value) <= _LONGEST_LIST else None
     return value if isinstance(value, str | int | float | bool) else None

@@ -60,6 +60,11 @@ def _without_emi(ncempy: Any) -> Any:
     """Give the reader of ser that leaves the emi alone: a damaged emi is no reason to refuse."""
 
     class Series(ncempy.ser.fileSER):  # type: ignore[misc]
+        # ncempy 1.16 says ' <u1', which numpy does not understand.
+        _dictDataType = {  # noqa: N815, RUF012
+            code: name.strip() for code, name in ncempy.ser.fileSER._dictDataType.items()
+        }
+
         def _read_emi(self) -> None:
             self._emi = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def images(path: Path, inside: str | None = None) -> Images:
 
 
 def _images(path: Path, file: tifffile.TiffFile) -> Images:
+    _check_chain(path, file)
     if not file.series:
         raise FileError(f"{path} holds no image")
     series = file.series[0]
@@ -78,6 +80,7 @@ def _reader(
             f"{path}: {len(series)} pages for {count} images ({series.axes}); "
             "save it with one image a page"
         )
+    _check_packing(path, series.keyframe)
     _check_page(path, series[count - 1])
 
     def page_read(number: int) -> np.ndarray:
@@ -91,16 +94,38 @@ def _reader(
 
 
 def _check_page(path: Path, page: Any) -> None:
-    """A page that is missing or cut would be read as zeros; one with a rare codec not at all."""
+    """Refuse a page that is missing or cut, which would be read as zeros."""
     if page is None:
         raise FileError(f"{path} is truncated: a page is missing")
     ends = zip(page.dataoffsets, page.databytecounts, strict=True)
     if max((offset + count for offset, count in ends), default=0) > path.stat().st_size:
         raise FileError(f"{path} is truncated: the pixels of a page are not all there")
+
+
+def _check_chain(path: Path, file: tifffile.TiffFile) -> None:
+    """Refuse a file whose last page points to one that is not there: it was cut, or is unfinished.
+
+    tifffile itself would show the pages before it and only log the rest.
+    """
+    form, handle = file.tiff, file.filehandle
+    handle.seek(file.pages[len(file.pages) - 1].offset)
+    (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+    handle.seek(tags * form.tagsize, 1)
+    (following,) = struct.unpack(form.offsetformat, handle.read(form.offsetsize))
+    if following:
+        raise FileError(f"{path} is truncated: after {len(file.pages)} pages one is missing")
+
+
+def _check_packing(path: Path, page: Any) -> None:
+    """Say before the first image if the pages can't be unpacked at all."""
     try:
-        page.keyframe.decode  # noqa: B018  (looks the codec up)
-    except ValueError as error:
-        raise FileError(f"{path}: {error}; save it without compression") from None
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+    except (KeyError, ValueError):
+        name = getattr(page.compression, "name", page.compression)
+        raise FileError(
+            f"{path} is compressed by {name}, which needs the package imagecodecs: "
+            "install it, or save the file without compression"
+        ) from None
 
 
 def _scale(file: tifffile.TiffFile, page: Any) -> tuple[Scale | None, str]:

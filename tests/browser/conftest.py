@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -250,3 +253,41 @@ def service() -> Iterator[Service]:
     service.start()
     yield service
     service.stop()
+
+
+@pytest.fixture
+def feed(service: Service, specimen: Specimen) -> Callable[[int], None]:
+    """Send a frame, its result and a status, as the bus would."""
+
+    def send(number: int) -> None:
+        service.take(specimen.frame(number), specimen.result(number), specimen.status(number))
+
+    service.take(specimen.start)
+    return send
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium with software GL; closed with the module, for it holds an event loop."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no Chromium: install the distribution's package chromium")
+    api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install it")
+    flags = runpy.run_path(str(Path(__file__).with_name("screenshot.py")))["FLAGS"]
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=list(flags))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A fresh window of 1280 x 800; an error in its console fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert not wrong

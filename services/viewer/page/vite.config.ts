@@ -29,10 +29,18 @@ function licence(folder: string): string {
   return `${head}\n${'-'.repeat(head.length)}\n${text || 'No licence text in the package.'}`;
 }
 
+const here = dirname(new URL(import.meta.url).pathname);
+
 export default defineConfig({
-  root: dirname(new URL(import.meta.url).pathname),
+  root: here,
   base: './',
   plugins: [thirdParty()],
+  resolve: {
+    alias: [
+      { find: /^ndarray$/, replacement: join(here, 'src/grid.ts') },
+      { find: /^ndarray-ops$/, replacement: join(here, 'src/no-ops.ts') },
+    ],
+  },
   build: {
     outDir: '../static',
     emptyOutDir: true,

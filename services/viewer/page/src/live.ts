@@ -221,7 +221,7 @@ async function mapsOf(result: ResultDoc, wishes: Wishes): Promise<Record<string,
     wanted.map(async ([named, enc]) => {
       const href = named?.variable.href;
       if (!named || !href) return;
-      const picture = await askPicture(`${href.slice(1)}?enc=${enc}&analysis=${result.analysis}`);
+      const picture = await askPicture(`${href.slice(1)}?enc=${enc}&analysis=${encodeURIComponent(result.analysis)}`);
       if (picture) maps[named.name] = picture;
     }),
   );

@@ -95,6 +95,8 @@ export interface ResultDoc {
   analysis: string;
   error: string | null;
   image: boolean;
+  latency_s: number | null;
+  provenance: Record<string, unknown>;
   attrs: Attrs;
   dims: Record<string, Dim>;
   variables: Record<string, Variable>;

@@ -31,8 +31,8 @@ export const words = {
     closed: 'closed',
   } as Record<string, string>,
   health: {
-    rateIn: 'in',
-    rateOut: 'analysed',
+    rateIn: 'frames in',
+    rateOut: 'results out',
     perSecond: 'frames/s',
     received: 'received',
     analysed: 'analysed',
@@ -64,6 +64,12 @@ export const words = {
   reset: 'Double click shows all again',
   readoutHint: 'Wheel zooms, drag moves, click selects',
   friedel: 'mirrored',
+  archive: (path: string) => `archive ${path}`,
+  doing: (analysis: string, device: string | undefined) =>
+    device ? `${analysis} on ${device}` : analysis,
+  stopped: (run: string, status: string, reason: string) =>
+    `run ${run} is ${status}${reason ? `: ${reason}` : ''}`,
+  origin: { analysis: 'analysis', device: 'on', latency: 'after' },
   keys: [
     ['Space', 'pause or go on; a paused image has exact values'],
     ['A', 'contrast follows each frame, or stays locked'],

@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from . import decompress
-from .messages import Buffer, Frame, Pixels
-from .nexus_columns import BSLZ4, TextLog, fill_value, growing, to_json
+from .. import decompress
+from ..messages import Buffer, Frame, Pixels
+from .columns import BSLZ4, TextLog, fill_value, growing, plain_text, to_json
 
 VALID = {"missing": 0, "whole": 1, "partial": 2}
 """`partial`: it came without some channel that other frames of the run have."""
@@ -51,7 +51,7 @@ def frame_dataset(group: h5py.Group, name: str, channel: str, pixels: Pixels) ->
         fillvalue=fill_value(dtype),
         **BSLZ4,
     )
-    dataset.attrs["channel"] = channel.replace("\0", "").encode("utf-8", "replace").decode()[:255]
+    dataset.attrs["channel"] = plain_text(channel)
     dataset.attrs["units"] = "counts" if dtype.kind in "iu" else "arbitrary"
     dataset.attrs["interpretation"] = "image"
     return dataset
@@ -122,7 +122,7 @@ class FrameRows:
             return
         self._metadata.save()
         for channel in self._channels.values():
-            if channel.rows < self.rows:
+            if channel.rows != self.rows:
                 channel.rows = self.rows
                 channel.dataset.set_extent((self.rows, *channel.shape))
         rows = np.array(sorted(self._pending))

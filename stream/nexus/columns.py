@@ -21,7 +21,10 @@ CHUNK_BYTES = 1 << 16
 PACKED_FROM = 4096
 """Rows of so many bytes are a compressed chunk each; smaller ones share an uncompressed chunk."""
 LONGEST_ATTRIBUTE = 16384
-RESERVED = {"NX_class", "signal", "axes", "target", "default", "axis", "dims", "name", "channel"}
+RESERVED = (
+    *("NX_class", "signal", "axes", "axis", "target", "default", "interpretation"),
+    *("name", "dims", "row_axes", "axis_of", "coordinate", "channel"),
+)
 """Attributes that have a meaning in the archive; another's go by `<name>_`."""
 
 
@@ -49,17 +52,9 @@ def growing(group: h5py.Group, name: str, row: tuple[int, ...], dtype: Any) -> h
     )
 
 
-def append(dataset: h5py.Dataset, values: Any) -> None:
-    """Add rows at the end."""
-    rows = dataset.shape[0]
-    dataset.resize(rows + len(values), 0)
-    if len(values):
-        dataset[rows:] = values
-
-
 def put_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
     """Write a text as fixed-length UTF-8."""
-    data = text.replace("\0", "").encode("utf-8", "replace")
+    data = plain_text(text, len(text)).encode()
     kind = h5py.string_dtype("utf-8", max(1, len(data)))
     return group.create_dataset(name, data=np.array(data, kind), dtype=kind)
 
@@ -68,7 +63,7 @@ def put_attributes(target: h5py.HLObject, attributes: Mapping[Any, Any]) -> bool
     """Write what strangers say of `target`; false if something was too long to be kept there."""
     whole = True
     for key, value in attributes.items():
-        name = str(key).replace("\0", "")[:255] or "unnamed"
+        name = plain_text(str(key), 255) or "unnamed"
         kept = _attribute(value)
         if np.asarray(kept).nbytes > LONGEST_ATTRIBUTE:
             whole = False
@@ -79,32 +74,40 @@ def put_attributes(target: h5py.HLObject, attributes: Mapping[Any, Any]) -> bool
 
 def _attribute(value: Any) -> Any:
     if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
-        return [_harmless(item) for item in value]
+        return [plain_text(item) for item in value]
     if isinstance(value, np.generic | np.ndarray | list | tuple | int | float):
         array = np.asarray(value)
         if array.dtype.kind in "biuf" and array.size:
             return value
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return _harmless(value if isinstance(value, str) else to_json(value).decode())
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return plain_text(text, len(text))
 
 
-def _harmless(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+def plain_text(text: str, longest: int = 1000) -> str:
+    """Give `text` as HDF5 can keep it: no NUL, proper UTF-8, not too long."""
+    return text[:longest].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def to_json(value: Any) -> bytes:
     """Write `value` as JSON, whatever is in it: what JSON can't say becomes text."""
     try:
-        return orjson.dumps(
-            value, _plain, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-        )
+        return orjson.dumps(value, _plain, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError):  # 65-bit numbers, lone surrogates, 255 levels and more
         pass
     try:
         return json.dumps(value, default=_plain, skipkeys=True).encode()
     except (TypeError, ValueError, RecursionError):
         return b'{"note":"too deeply nested to be kept"}'
+
+
+def from_json(text: bytes) -> Any:
+    """Read what `to_json` wrote."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # lone surrogates are JSON for Python only
+        return json.loads(text)
 
 
 def _plain(value: Any) -> Any:
@@ -125,6 +128,7 @@ class TextLog:
         self._dataset.attrs["long_name"] = words
         self._pieces: list[bytes] = []
         self._end = 0
+        self._saved = 0
 
     def add(self, text: bytes) -> tuple[int, int]:
         """Take one line of UTF-8; give its start and its length in bytes. `save` writes it."""
@@ -134,7 +138,9 @@ class TextLog:
         return start, len(text)
 
     def save(self) -> None:
-        """Write what was taken since."""
+        """Write what was taken since; where that failed, it can be tried again."""
         if self._pieces:
-            append(self._dataset, np.frombuffer(b"".join(self._pieces), np.uint8))
+            self._dataset.resize(self._end, 0)
+            self._dataset[self._saved :] = np.frombuffer(b"".join(self._pieces), np.uint8)
+            self._saved = self._end
             self._pieces.clear()

@@ -8,7 +8,7 @@ from collections.abc import Container
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .messages import RunStart
+from ..messages import RunStart
 
 SUFFIX = ".nxs"
 PART = ".nxs.part"

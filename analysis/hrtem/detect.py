@@ -1,0 +1,177 @@
+"""From an image to its reflections: where in k, where in the image, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .background import Background, Rings, azimuthal, ring_background, rings
+from .components import Sightings, join, link
+from .crop import View
+from .envelopes import BLUR, Plane, envelopes, plane
+from .groups import overlaps
+from .peaks import find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
+from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
+from .regions import Regions, draw_support, regions
+from .tiles import Tiling, tile_power, tiling
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """The settings that detection needs, in the image's own unit of length."""
+
+    windows: tuple[float, ...]
+    """Lengths of the tiles, smallest first."""
+    k_min: float
+    k_max: float
+    false_alarms: float
+    """Expected number of false spots in a frame of noise."""
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spectra:
+    """What is kept of the tiles of one scale: the profile, and the background."""
+
+    background: Background
+    profile_mean: np.ndarray
+    """Mean over tiles and ring of power over background, [ring]."""
+    profile_max: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Reflections:
+    """What was found, one row each."""
+
+    ky: np.ndarray
+    kx: np.ndarray
+    sigma: np.ndarray
+    """Standard error of each component of k, from noise."""
+    snr: np.ndarray
+    """Power over background in the matched window."""
+    regions: Regions
+    plane: Plane
+    noise: np.ndarray
+    """Mean square envelope that noise leaves."""
+
+    def __len__(self) -> int:
+        return len(self.ky)
+
+
+def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
+    """Find the peaks of all tiles of all scales, and the z that one alone must exceed."""
+    cuts = [tiling(view, length) for length in optics.windows]
+    cuts = [cut for n, cut in enumerate(cuts) if n == 0 or cut.shape != cuts[n - 1].shape]
+    bins = [rings(cut.shape, cut.pixel, optics.k_min, optics.k_max) for cut in cuts]
+    trials = float(
+        sum(np.prod(cut.grid) * int(b.inside.sum()) for cut, b in zip(cuts, bins, strict=True))
+    )
+    single = threshold(optics.false_alarms / 2, trials)
+    pair = min(single, pair_threshold(optics.false_alarms / 2, trials))
+    parts, spectra = [], []
+    for cut, rings_of in zip(cuts, bins, strict=True):
+        part, spectrum = _scale(view, cut, rings_of, pair, optics.workers)
+        parts.append(part)
+        spectra.append(spectrum)
+    return join(parts), spectra, single
+
+
+def _scale(
+    view: View, cut: Tiling, bins: Rings, above: float, workers: int
+) -> tuple[Sightings, Spectra]:
+    power = tile_power(view.image, cut, len(bins.kx), workers)
+    level = ring_background(power, cut, bins)
+    z = ratio(power, level, None, bins)
+    factor = azimuthal(z, bins)
+    z *= 1 / factor
+    peaks = find_peaks(z, bins, above)
+    peaks = peaks.keep(~side_lobes(peaks, peaks.tile, cut.length))
+    centres = cut.centres(view.origin)[peaks.tile]
+    seen = Sightings(
+        centres[:, 0], centres[:, 1], peaks.ky, peaks.kx, peaks.z,
+        np.full(len(peaks), cut.length),
+    )
+    mean, most = _profile(z, bins)
+    return seen, Spectra(Background(cut, bins, level, factor, view.origin), mean, most)
+
+
+def _profile(z: np.ndarray, bins: Rings) -> tuple[np.ndarray, np.ndarray]:
+    flat = bins.ring[bins.inside]
+    many = len(bins.members)
+    count = np.maximum(np.bincount(flat, minlength=many), 1)
+    mean = np.bincount(flat, z.mean(axis=0)[bins.inside], many) / count
+    most = np.zeros(many, np.float32)
+    np.maximum.at(most, flat, z.max(axis=0)[bins.inside])
+    return mean, most
+
+
+def detect(view: View, seen: Sightings, single: float, spectra: list[Spectra], optics: Optics) -> Reflections:
+    """Link the sightings, find their regions, and measure each in a window matched to it."""
+    label = link(seen, single)
+    used = np.flatnonzero(label >= 0)
+    label, many = label[used], int(label.max(initial=-1)) + 1
+    best = np.zeros(many, np.intp)
+    order = np.argsort(seen.z[used], kind="stable")
+    best[label[order]] = used[order]
+    ky, kx = seen.ky[best], seen.kx[best]
+    source = plane(view, optics.windows[0] / 8, BLUR * optics.windows[0])
+    noise = spectra[0].background.at(seen.y[best], seen.x[best], ky, kx) * source.noise_gain
+    power = envelopes(source, ky, kx, optics.workers)
+    support = draw_support(
+        label, seen.y[used], seen.x[used], 0.4 * seen.window[used],
+        (many, *source.shape), source.pixel,
+    )
+    found = regions(power, noise, support, source.pixel)
+    return settle(view, found, ky[found.component], kx[found.component], spectra, source, optics)
+
+
+def settle(
+    view: View,
+    found: Regions,
+    ky: np.ndarray,
+    kx: np.ndarray,
+    spectra: list[Spectra],
+    source: Plane,
+    optics: Optics,
+) -> Reflections:
+    """Refine k on each region; drop what noise explains and what was found twice."""
+    limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
+    fine = refine(
+        view, (found.y, found.x), (found.sigma_y, found.sigma_x), (ky, kx), limits, spectra[-1].background
+    )
+    sign = np.where((fine.kx < 0) | ((fine.kx == 0) & (fine.ky < 0)), -1.0, 1.0)
+    ky, kx = fine.ky * sign, fine.kx * sign
+    local = spectra[0].background.at(found.y, found.x, ky, kx)
+    snr = fine.snr
+    k = np.hypot(ky, kx)
+    good = (snr > 10) & (k > optics.k_min) & (k < optics.k_max)
+    good &= ~_double(found, ky, kx, snr, fine)
+    sigma = k_sigma(snr, fine.length)
+    return Reflections(
+        ky[good], kx[good], sigma[good], snr[good], found.keep(good), source,
+        (local * source.noise_gain)[good],
+    )
+
+
+def _double(
+    found: Regions, ky: np.ndarray, kx: np.ndarray, snr: np.ndarray, fine: Refined
+) -> np.ndarray:
+    """Which reflections are a stronger one of the same place again, or its side lobe.
+
+    Within the main lobe of the matched window two are not told apart; further out the edge of a
+    grain leaves lobes (see `side_lobes`).
+    """
+    near = overlaps(found.mask).tocoo()
+    one, two = near.row, near.col
+    dk = np.minimum(
+        np.hypot(ky[one] - ky[two], kx[one] - kx[two]),
+        np.hypot(ky[one] + ky[two], kx[one] + kx[two]),
+    )
+    length = fine.length[two]
+    first = (snr[two] > snr[one]) | ((snr[two] == snr[one]) & (two < one))
+    lobe = lobes(snr[two], dk * length / WINDOW_OVER_DIAMETER)
+    hit = (near.data > 0.15) & first & ((dk < 1.25 / length) | (snr[one] < lobe))
+    double = np.zeros(len(snr), bool)
+    double[one[hit]] = True
+    return double

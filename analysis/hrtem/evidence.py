@@ -1,0 +1,205 @@
+"""How well one hypothesis (these two spots are that pair of reflections) explains a group of spots.
+
+All hypotheses of all groups of an image are scored at once, [hypothesis, spot]. Positions in the
+plane are complex numbers, x + i y. A hypothesis fixes the crystal's lattice in the plane up to a
+rotation, which is integrated over, and the scale of the image, which is left open: the score is a
+parabola in the scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .candidates import Candidates
+
+STRAY = 0.05
+"""Prior probability that a spot of a group belongs to something else."""
+LOOSE = 0.15
+"""Prior probability that a spot is misplaced far more than the others: wedges and tilts shift the
+spots of small grains by several per cent (Malm & O'Keefe 1997)."""
+LOOSENESS = 0.02
+"""Standard deviation of that misplacement, relative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Spots by group, padded: arrays [group, spot], strongest first."""
+
+    k: np.ndarray
+    """complex, kx + i ky [1/nm]"""
+    sigma: np.ndarray
+    """Standard error of each component of k, everything but the scale [1/nm]."""
+    valid: np.ndarray
+    row: np.ndarray
+    """Row of each spot in the table it came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypotheses:
+    """One row each."""
+
+    group: np.ndarray
+    base: np.ndarray
+    """The two spots taken for the pair, int [n, 2]; twice the same for a line."""
+    phase: np.ndarray
+    hkl: np.ndarray
+    """int [n, 2, 3]; the second is zero for a line."""
+    plane: np.ndarray
+    """complex [n, 2]"""
+    weight: np.ndarray
+    """log prior"""
+    zone: np.ndarray
+    """Sum of visibilities of the zone (of the row, for a line)."""
+
+    def keep(self, rows: np.ndarray) -> Hypotheses:
+        """Take some of the rows."""
+        return Hypotheses(*(getattr(self, name)[rows] for name in Hypotheses.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the hypotheses are worth: log evidence = constant - chi2(s) / 2, s the scale error."""
+
+    constant: np.ndarray
+    chi2: np.ndarray
+    """Coefficients of 1, s, s^2: [hypothesis, 3]."""
+    hkl: np.ndarray
+    """Index of every spot, int [hypothesis, spot, 3]."""
+    explained: np.ndarray
+    """bool [hypothesis, spot]"""
+
+
+def area(k_max: float) -> float:
+    """Area of the half plane below `k_max`, where a spot of nothing known may lie."""
+    return float(np.pi * k_max**2 / 2)
+
+
+def base_vectors(spots: Spots, group: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """The two observed vectors, the second turned to the acute side; complex [n, 2].
+
+    For a line the second is the perpendicular.
+    """
+    one, two = spots.k[group, base[:, 0]], spots.k[group, base[:, 1]]
+    two = np.where((one.conj() * two).real < 0, -two, two)
+    return np.stack([one, np.where(base[:, 0] == base[:, 1], 1j * one, two)], axis=1)
+
+
+def coordinates(basis: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Write k[n, spot] as a * basis[:, 0] + b * basis[:, 1]."""
+    one, two = basis[:, :1], basis[:, 1:]
+    area_of = (one.conj() * two).imag
+    return (k.conj() * two).imag / area_of, (one.conj() * k).imag / area_of
+
+
+def score(
+    spots: Spots, these: Hypotheses, known: Candidates, scale_tolerance: float, k_max: float
+) -> Scores:
+    """Index every spot by every hypothesis and weigh the misfits."""
+    k, sigma, valid = spots.k[these.group], spots.sigma[these.group], spots.valid[these.group]
+    basis = base_vectors(spots, these.group, these.base)
+    a, b = coordinates(basis, k)
+    hkl = np.rint(
+        a[..., None] * these.hkl[:, None, 0] + b[..., None] * these.hkl[:, None, 1]
+    ).astype(int)
+    ideal, fits = _ideal(these, hkl)
+    mirror = (basis[:, 0].conj() * basis[:, 1]).imag < 0
+    ideal = np.where(mirror[:, None], ideal.conj(), ideal)
+    visible = known.visibility(np.broadcast_to(these.phase[:, None], fits.shape), hkl)
+    columns = np.arange(k.shape[1])
+    is_base = (columns == these.base[:, :1]) | (columns == these.base[:, 1:])
+    share = np.where(is_base, 1.0, (1 - STRAY) * visible / these.zone[:, None])
+    possible = valid & fits & (visible > 0)
+    weight = 1 / sigma**2
+    turn, scale = _align(k, ideal, np.where(is_base, weight, 0.0), scale_tolerance)
+    rest = np.abs(k - ideal * (turn * (1 + scale))[:, None]) ** 2
+    weight, gain = _tight_or_loose(rest, k, sigma)
+    misfit = rest * weight
+    with np.errstate(divide="ignore"):
+        gain = gain + np.log(share)
+    stray = np.log(STRAY / area(k_max))
+    explained = (possible & (gain > stray)) | is_base
+    used = np.where(explained, weight, 0.0)
+    turn, _ = _align(k, ideal, used, scale_tolerance)
+    turned = ideal * turn[:, None]
+    rest = k - turned
+    chi2 = np.stack(
+        [
+            (np.abs(rest) ** 2 * used).sum(axis=1),
+            -2 * ((turned.conj() * rest).real * used).sum(axis=1),
+            (np.abs(turned) ** 2 * used).sum(axis=1),
+        ],
+        axis=1,
+    )
+    terms = np.where(explained, gain + misfit / 2, np.where(valid, stray, 0.0)).sum(axis=1)
+    # The rotation, uniform over a full turn, integrated about its best value.
+    rotation = -0.5 * np.log(2 * np.pi * chi2[:, 2])
+    return Scores(these.weight + terms + rotation, chi2, hkl, explained)
+
+
+def _tight_or_loose(
+    rest: np.ndarray, k: np.ndarray, sigma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (1 / variance) and log density of the likelier of the two ways to be misplaced."""
+    wide = np.hypot(sigma, LOOSENESS * np.abs(k))
+    logs = [
+        np.log(share) - np.log(2 * np.pi * s**2) - rest / s**2 / 2
+        for share, s in ((1 - LOOSE, sigma), (LOOSE, wide))
+    ]
+    loose = logs[1] > logs[0]
+    return 1 / np.where(loose, wide, sigma) ** 2, np.where(loose, logs[1], logs[0])
+
+
+def _ideal(these: Hypotheses, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the lattice puts `hkl[n, spot, 3]`, complex, and whether it lies in the plane at all."""
+    one, two = (these.hkl[:, None, n].astype(float) for n in (0, 1))
+    h = hkl.astype(float)
+    s11, s12, s22 = ((u * v).sum(axis=-1) for u, v in ((one, one), (one, two), (two, two)))
+    t1, t2 = (h * one).sum(axis=-1), (h * two).sum(axis=-1)
+    line = s22 == 0
+    determinant = np.where(line, s11, s11 * s22 - s12**2)
+    a = np.where(line, t1, t1 * s22 - t2 * s12) / determinant
+    b = np.where(line, 0.0, t2 * s11 - t1 * s12) / determinant
+    rebuilt = a[..., None] * one + b[..., None] * two
+    fits = (np.abs(rebuilt - h) < 1e-3).all(axis=-1)
+    return a * these.plane[:, :1] + b * these.plane[:, 1:], fits
+
+
+def _align(
+    k: np.ndarray, ideal: np.ndarray, weight: np.ndarray, scale_tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best rotation (a unit complex number) and scale error of `ideal` onto `k`."""
+    overlap = (weight * ideal.conj() * k).sum(axis=1)
+    strength = (weight * np.abs(ideal) ** 2).sum(axis=1)
+    size = np.abs(overlap)
+    turn = overlap / np.maximum(size, 1e-30)
+    scale = (size - strength) / (strength + 1 / scale_tolerance**2)
+    return turn, scale
+
+
+def unknown_lattice(spots: Spots, group: np.ndarray, base: np.ndarray, k_max: float) -> np.ndarray:
+    """log evidence that the spots are the nodes of any lattice, spanned by two of them: [n].
+
+    Without this rival a phase that is not among the candidates would be taken for the one that
+    fits by chance.
+    """
+    k, sigma, valid = spots.k[group], spots.sigma[group], spots.valid[group]
+    a, b = coordinates(base_vectors(spots, group, base), k)
+    na, nb = np.rint(2 * a) / 2, np.rint(2 * b) / 2
+    whole = (na % 1 == 0) & (nb % 1 == 0)
+    line = (base[:, 0] == base[:, 1])[:, None]
+    count = np.where(whole, np.where(line, 4.0, 24.0), np.where(line, 12.0, 100.0))
+    near = (np.abs(na) <= 3) & (np.abs(nb) <= 3) & ((na != 0) | (nb != 0)) & (~line | (nb == 0))
+    basis = base_vectors(spots, group, base)
+    rest = np.abs(k - na * basis[:, :1] - nb * basis[:, 1:]) ** 2
+    rows = np.arange(len(group))
+    s1, s2 = sigma[rows, base[:, 0]][:, None], sigma[rows, base[:, 1]][:, None]
+    variance = sigma**2 + (na * s1) ** 2 + np.where(line, 0.0, (nb * s2) ** 2)
+    node = np.log((1 - STRAY) / count / (2 * np.pi * variance)) - rest / variance / 2
+    free = np.log(1 / area(k_max))
+    gain = np.maximum(np.where(near, node, -np.inf), free + np.log(STRAY))
+    columns = np.arange(k.shape[1])
+    is_base = (columns == base[:, :1]) | (columns == base[:, 1:])
+    total: np.ndarray = np.where(valid, np.where(is_base, free, gain), 0.0).sum(axis=1)
+    return total

@@ -1,0 +1,140 @@
+"""One image from pixels to grains: the stages in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .candidates import Candidates
+from .crop import View, fourier_crop
+from .detect import Optics, Reflections, Spectra, detect, look
+from .grains import Grains, name_grains
+from .groups import group
+from .identify import Prior
+from .maps import Grid, grain_map, label_maps, strengths, upsampled
+from .specimen import contrast, specimen
+from .spectrum import spectrum
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings of the operator in the unit that the image is measured in (nm or px)."""
+
+    pixel: tuple[float, float]
+    windows: tuple[float, ...]
+    k_min: float
+    k_max: float
+    map_pixel: float
+    calibrated: bool
+    false_alarms: float
+    scale_tolerance: float
+    strain: float
+    distortion: float
+    unknown_prior: float
+    label_above: float
+    label_row_above: float
+    workers: int
+
+    @property
+    def optics(self) -> Optics:
+        """What detection needs of them."""
+        return Optics(self.windows, self.k_min, self.k_max, self.false_alarms, self.workers)
+
+    @property
+    def prior(self) -> Prior:
+        """What identification needs of them."""
+        return Prior(
+            self.scale_tolerance, self.strain, self.distortion, self.unknown_prior, self.k_max
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that one image says."""
+
+    grid: Grid
+    classes: np.ndarray
+    confidence: np.ndarray
+    grains_at: np.ndarray
+    """Number from 1 of the grain of each pixel, int16."""
+    spectrum: np.ndarray
+    ky: np.ndarray
+    kx: np.ndarray
+    profile_k: np.ndarray
+    profile_mean: np.ndarray
+    profile_max: np.ndarray
+    threshold: float
+    """z that one spot must exceed."""
+    reflections: Reflections
+    grain: np.ndarray
+    """Row of `grains` of each reflection, -1 for none."""
+    grains: Grains
+
+
+def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
+    """Find the reflections, grains and phases of `image[y, x]` (float32, finite)."""
+    view = fourier_crop(image, limits.pixel, limits.k_max, limits.workers)
+    size = (image.shape[0] * limits.pixel[0], image.shape[1] * limits.pixel[1])
+    shape = tuple(max(1, round(edge / limits.map_pixel)) for edge in size)
+    grid = Grid((shape[0], shape[1]), size)
+    seen, spectra, single = look(view, limits.optics)
+    found = detect(view, seen, single, spectra, limits.optics)
+    inside, sureness = _inside(view, found.plane.shape, limits)
+    grain = group(found.regions.mask)
+    grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
+    at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
+    at, grain, grains = _renumber(at, grain, grains, grid)
+    classes, confidence = label_maps(
+        at,
+        upsampled(inside, grid) >= 0.5,
+        grains.classes(limits.label_above, limits.label_row_above),
+        grains.probability,
+        upsampled(sureness, grid),
+    )
+    return Found(
+        grid, classes, confidence, at, *spectrum(view, limits.workers), *_profile(spectra, limits),
+        single, found, grain, grains,
+    )
+
+
+def _inside(view: View, shape: tuple[int, int], limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+    """Specimen on the samples of the envelopes, and how sure the choice is."""
+    window = limits.windows[0]
+    ratio = contrast(view, shape, 0.13 * window, limits.k_min, limits.k_max, limits.workers)
+    pixel = view.size[0] * view.size[1] / (shape[0] * shape[1])
+    inside = specimen(ratio, 0.15 * window**2 / pixel)
+    return inside, np.full(shape, 1.0, np.float32)
+
+
+def _profile(spectra: list[Spectra], limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """k, mean and maximum of power over background: the finest k, the maximum of all scales."""
+    fine = spectra[-1]
+    bins = fine.background.bins
+    rings = np.arange(len(bins.members))
+    k = rings * bins.width
+    use = (k >= limits.k_min) & (k <= limits.k_max) & (fine.profile_mean > 0)
+    most = fine.profile_max
+    for other in spectra[:-1]:
+        own = np.arange(len(other.profile_max)) * other.background.bins.width
+        most = np.maximum(most, np.interp(k, own, other.profile_max))
+    return k[use], fine.profile_mean[use].astype(np.float32), most[use].astype(np.float32)
+
+
+def _renumber(
+    at: np.ndarray, grain: np.ndarray, grains: Grains, grid: Grid
+) -> tuple[np.ndarray, np.ndarray, Grains]:
+    """Largest grain first; those without a pixel (all of it outside the specimen) are left out."""
+    count = np.bincount(at.ravel(), minlength=len(grains) + 1)[1:]
+    order = np.argsort(-count, kind="stable")
+    order = order[count[order] > 0]
+    number = np.zeros(len(grains) + 1, np.int16)
+    number[order + 1] = np.arange(1, len(order) + 1)
+    sorted_grains = grains.keep(order)
+    sums = [
+        np.bincount(number[at].ravel(), np.broadcast_to(c, at.shape).ravel(), len(order) + 1)[1:]
+        for c in (grid.centres(0)[:, None], grid.centres(1)[None, :])
+    ]
+    many = np.maximum(count[order], 1)
+    placed = sorted_grains.place(sums[0] / many, sums[1] / many, count[order] * grid.pixel_area)
+    return number[at], number[grain + 1].astype(np.int32) - 1, placed

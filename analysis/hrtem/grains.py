@@ -1,0 +1,154 @@
+"""The table of grains: groups of reflections with their phase, and the doubt about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .candidates import Candidates
+from .detect import Reflections
+from .identify import COLLINEAR, Identity, Prior, gather, identify
+from .maps import UNKNOWN
+
+SPOT, ROW, ZONE = 0, 1, 2
+"""Kinds of grains: one spot, one row of spots, spots in two directions."""
+FITS = 0.05
+"""A phase is listed among those that fit a grain from this posterior on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grains:
+    """One row each."""
+
+    posterior: np.ndarray
+    """[grain, candidate]; what is missing to 1 is unknown."""
+    kind: np.ndarray
+    zone: np.ndarray
+    """int [grain, 3]"""
+    residual: np.ndarray
+    spots: np.ndarray
+    """How many."""
+    hkl: np.ndarray
+    """Of each reflection (not grain), int [reflection, 3]."""
+    explained: np.ndarray
+    """Whether the grain's phase explains a reflection, bool [reflection]."""
+    y: np.ndarray
+    x: np.ndarray
+    area: np.ndarray
+    scale: float
+    """Error of the image's scale that the grains agree on, and its standard deviation."""
+    scale_sigma: float
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Posterior of the label that `ranked` puts first."""
+        full = self.full()
+        top: np.ndarray = full.max(axis=1) if len(self) else np.zeros(0)
+        return top
+
+    def full(self) -> np.ndarray:
+        """Posterior with unknown last: [grain, candidate + 1]."""
+        return np.concatenate([self.posterior, 1 - self.posterior.sum(1, keepdims=True)], axis=1)
+
+    def keep(self, rows: np.ndarray) -> Grains:
+        """Take some of the rows; reflections stay."""
+        names = ("posterior", "kind", "zone", "residual", "spots", "y", "x", "area")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def place(self, y: np.ndarray, x: np.ndarray, area: np.ndarray) -> Grains:
+        """Say where the grains are."""
+        return replace(self, y=y, x=x, area=area)
+
+    def classes(self, above: float, row_above: float) -> np.ndarray:
+        """Class of each grain's label, uint8: unknown where no phase is probable enough."""
+        if not len(self):
+            return np.zeros(0, np.uint8)
+        leader = self.posterior.argmax(axis=1)
+        sure = self.posterior.max(axis=1) >= np.where(self.kind == ZONE, above, row_above)
+        return np.where(sure, leader + UNKNOWN + 1, UNKNOWN).astype(np.uint8)
+
+
+def name_grains(
+    found: Reflections, grain: np.ndarray, known: Candidates, prior: Prior, calibrated: bool
+) -> tuple[np.ndarray, Grains]:
+    """Identify each group; what its phase leaves over may be another grain at the same place."""
+    if not len(found):
+        return grain, _nothing(len(known.phases))
+    k = found.kx + 1j * found.ky
+    spots = gather(k, found.sigma, found.snr, grain, prior)
+    if not calibrated:
+        return grain, _table(spots.row, _unknown(spots.k.shape, len(known.phases)), grain)
+    identity = identify(spots, known, prior)
+    left = _left_over(spots.row, identity, grain)
+    if left.any():
+        grain = _split(grain, left, k)
+        spots = gather(k, found.sigma, found.snr, grain, prior)
+        identity = identify(spots, known, prior)
+    return grain, _table(spots.row, identity, grain)
+
+
+def _left_over(row: np.ndarray, identity: Identity, grain: np.ndarray) -> np.ndarray:
+    """Reflections that a well identified zone does not explain, bool [reflection]."""
+    sure = ~identity.line & (identity.posterior[:, :-1].max(axis=1) > 0.5)
+    over = sure[:, None] & ~identity.explained & (row >= 0)
+    left = np.zeros(len(grain), bool)
+    left[row[over]] = True
+    return left
+
+
+def _split(grain: np.ndarray, left: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Give the left-over reflections of each grain a new number, if they span a plane.
+
+    One row of them may as well be double diffraction: it stays, unexplained.
+    """
+    moved = grain.copy()
+    for parent in np.unique(grain[left]):
+        rows = np.flatnonzero(left & (grain == parent))
+        cross = (k[rows, None].conj() * k[None, rows]).imag
+        if (np.abs(cross) > COLLINEAR * np.abs(k[rows, None] * k[None, rows])).any():
+            moved[rows] = int(moved.max()) + 1
+    return np.unique(moved, return_inverse=True)[1]
+
+
+def _table(row: np.ndarray, identity: Identity, grain: np.ndarray) -> Grains:
+    many = len(row)
+    hkl, explained = np.zeros((len(grain), 3), int), np.zeros(len(grain), bool)
+    used = row >= 0
+    hkl[row[used]] = identity.hkl[used]
+    explained[row[used]] = identity.explained[used]
+    count = np.bincount(grain, minlength=many)
+    kind = np.where(identity.line, np.where(count > 1, ROW, SPOT), ZONE).astype(np.uint8)
+    zero = np.zeros(many)
+    return Grains(
+        identity.posterior[:, :-1], kind, identity.zone, identity.residual, count, hkl, explained,
+        zero, zero, zero, identity.scale, identity.scale_sigma,
+    )
+
+
+def _unknown(shape: tuple[int, ...], phases: int) -> Identity:
+    """What can be said without a calibration: nothing."""
+    posterior = np.zeros((shape[0], phases + 1))
+    posterior[:, -1] = 1
+    return Identity(
+        posterior,
+        np.zeros(shape[0], bool),
+        np.full(shape[0], -1),
+        np.zeros((shape[0], 3), int),
+        np.full(shape[0], np.nan),
+        np.zeros((*shape, 3), int),
+        np.zeros(shape, bool),
+        0.0,
+        np.nan,
+    )
+
+
+def _nothing(phases: int) -> Grains:
+    none = np.zeros(0)
+    return Grains(
+        np.zeros((0, phases)), np.zeros(0, np.uint8), np.zeros((0, 3), int), none,
+        np.zeros(0, int), np.zeros((0, 3), int), np.zeros(0, bool), none, none, none, 0.0, np.nan,
+    )

@@ -1,0 +1,137 @@
+"""The operator: which crystal phases are where in an HRTEM image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..device import to_host
+from ..operators import AnalysisError, Calibration
+from .candidates import Candidates, candidates
+from .frame import Found, Limits, analyse
+from .pixels import clean
+from .tables import assemble
+
+
+@dataclass(frozen=True)
+class PhaseMapper:
+    """Map the crystal phases in HRTEM images: spots, grains, phases, and how sure all of it is."""
+
+    candidates: str | tuple[str, ...] = "li-sei"
+    """Phases that the chemistry allows: names of phases, or of sets (li-sei, na-sei, sei, oxides,
+    calibrants, all)."""
+    false_alarms: float = 0.1
+    """Expected number of false spots in a frame that holds no crystal."""
+    k_min: float = 1.5
+    """Spots are looked for from here, 1/nm."""
+    k_max: float = 8.3
+    """... to here, 1/nm (d = 0.12 nm)."""
+    windows: tuple[float, ...] = (7.7, 15.0)
+    """Lengths of the Hann tiles, nm; grains of about half of that are seen best."""
+    scale_tolerance: float = 0.02
+    """Standard deviation of the relative error of the pixel size; shared by the grains of a frame.
+    Headers are wrong by 2 to 8 %, so trust none below 0.01 before it is calibrated."""
+    strain_tolerance: float = 0.004
+    """Standard deviation of the relative error of one grain's lattice parameter."""
+    distortion_tolerance: float = 0.004
+    """Standard deviation of the relative misplacement of a single spot: tilts, anisotropic pixels."""
+    unknown_prior: float = 0.1
+    """Probability, before looking, that a grain is none of the candidates."""
+    label_above: float = 0.5
+    """A grain is labelled with a phase whose posterior is at least this, else `unknown`."""
+    label_row_above: float = 0.9
+    """The same for a grain that shows only one row of spots: d alone rarely tells the phase."""
+    map_pixel: float = 0.5
+    """Pixel of the maps, nm."""
+    temperature: float | None = None
+    """Of the specimen, K; overrides the calibration's. Cells follow where the expansion is known."""
+    workers: int = 1
+    """Threads of the FFTs."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
+        for name in ("false_alarms", "k_min", "map_pixel", "scale_tolerance", "strain_tolerance",
+            "distortion_tolerance"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        if not self.k_min < self.k_max:
+            raise ValueError(f"k_max must exceed k_min = {self.k_min}, not be {self.k_max!r}")
+        for name in ("unknown_prior", "label_above", "label_row_above"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not be {getattr(self, name)!r}")
+        if not self.windows or min(self.windows) <= 0:
+            raise ValueError(f"windows must be lengths in nm, not {self.windows!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers!r}")
+
+    def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+        """Find the phases in `images[n, y, x]`; AnalysisError if nothing can be said.
+
+        Without a calibrated pixel size everything is given in pixels, and nothing is identified.
+        """
+        if images.ndim != 3 or 0 in images.shape:
+            raise AnalysisError(
+                f"images must be grey, [n, y, x] and not empty; these have shape {images.shape}"
+            )
+        known = self._known(calibration)
+        limits = self._limits(calibration)
+        found: list[Found] = []
+        notes: list[str] = []
+        for number in range(len(images)):
+            image, note = clean(to_host(images[number]))
+            found.append(analyse(image, limits, known))
+            notes += [f"frame {number}: {text}" for text in note]
+        return assemble(found, limits, known, calibration, notes)
+
+    def _known(self, calibration: Calibration) -> Candidates:
+        names = self.candidates
+        kelvin = self.temperature if self.temperature is not None else calibration.temperature
+        try:
+            return candidates(names if isinstance(names, str) else tuple(names), kelvin, self.k_max)
+        except LookupError as error:
+            raise AnalysisError(str(error.args[0])) from error
+
+    def _limits(self, calibration: Calibration) -> Limits:
+        """The settings in the unit that the image is measured in."""
+        pixel = calibration.pixel_size
+        shared = {
+            "false_alarms": self.false_alarms,
+            "scale_tolerance": self.scale_tolerance,
+            "strain": self.strain_tolerance,
+            "distortion": self.distortion_tolerance,
+            "unknown_prior": self.unknown_prior,
+            "label_above": self.label_above,
+            "label_row_above": self.label_row_above,
+            "workers": self.workers,
+        }
+        if pixel is None:
+            # 128 pixels are a window whatever they measure; the image is kept at its resolution.
+            return Limits(
+                pixel=(1.0, 1.0),
+                windows=(128.0, 256.0),
+                k_min=12 / 128,
+                k_max=0.45,
+                map_pixel=8.0,
+                calibrated=False,
+                **shared,
+            )
+        if not all(np.isfinite(p) and p > 0 for p in pixel):
+            raise AnalysisError(f"the pixel size must be positive, not {pixel} nm")
+        nyquist = 0.5 / max(pixel)
+        if nyquist < 2 * self.k_min:
+            raise AnalysisError(
+                f"a pixel of {max(pixel):g} nm shows no lattice below {2 * max(pixel):g} nm, but "
+                f"the lattices looked for are {1 / self.k_max:.2f} to {1 / self.k_min:.2f} nm: "
+                "check the pixel size, or use a higher magnification"
+            )
+        return Limits(
+            pixel=pixel,
+            windows=tuple(sorted(self.windows)),
+            k_min=self.k_min,
+            k_max=self.k_max,
+            map_pixel=self.map_pixel,
+            calibrated=True,
+            **shared,
+        )

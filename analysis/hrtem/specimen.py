@@ -1,0 +1,92 @@
+"""Where the specimen is: vacuum has noise but no contrast."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+
+from .crop import View
+
+SMOOTH = 0.13
+"""Smoothing of the local power, as a fraction of the small window (1 nm)."""
+FEATURELESS = 2.0
+"""Contrast over noise below which a whole image without two levels is called vacuum."""
+APART = 0.55
+"""Contrast of vacuum over that of the specimen, at most."""
+
+
+def contrast(
+    view: View, shape: tuple[int, int], smooth: float, k_min: float, k_max: float, workers: int = 1
+) -> np.ndarray:
+    """Local power of the low frequencies over that of the highest, float32 on a grid of `shape`.
+
+    Low: k_min to 0.7 k_max, where amorphous matter and most lattices scatter. High: mostly noise.
+    """
+    ny, nx = view.image.shape
+    ky, kx = np.fft.fftfreq(ny, view.pixel[0]), np.fft.rfftfreq(nx, view.pixel[1])
+    k = np.hypot(ky[:, None].astype(np.float32), kx[None, :].astype(np.float32))
+    edge = min(k_max, 0.5 / max(view.pixel))
+    bands = ((k_min, 0.7 * edge), (0.75 * edge, 0.97 * edge))
+    powers = []
+    for low, high in bands:
+        part = np.where((k >= low) & (k < high), view.spectrum, 0)
+        field = scipy.fft.irfft2(part, s=(ny, nx), workers=workers)
+        blocks = _block_mean(np.square(field, out=field), shape)
+        sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
+        powers.append(scipy.ndimage.gaussian_filter(blocks, sigma, mode="nearest"))
+    floor = np.finfo(np.float32).tiny + 1e-9 * float(powers[0].max())
+    ratio: np.ndarray = powers[0] / np.maximum(powers[1], floor)
+    return ratio
+
+
+def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Mean over blocks as equal as whole pixels allow."""
+    edges = [np.arange(m) * n // m for n, m in zip(field.shape, shape, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(field, edges[1], axis=1), edges[0], axis=0)
+    counts = [
+        np.diff(np.r_[edge, n]) for edge, n in zip(edges, field.shape, strict=True)
+    ]
+    mean: np.ndarray = sums / (counts[0][:, None] * counts[1][None, :])
+    return mean
+
+
+def specimen(ratio: np.ndarray, smallest: float) -> np.ndarray:
+    """Tell specimen (True) from vacuum by `contrast`; islands under `smallest` samples are noise.
+
+    Two levels are looked for (Otsu, on the logarithm, crystals clipped). Where there is only one
+    the image is all specimen, unless it has no contrast at all.
+    """
+    logs = np.log(np.maximum(ratio, 1e-6))
+    logs = np.minimum(logs, np.median(logs) + 0.7)
+    cut = _otsu(logs.ravel())
+    low, high = logs[logs <= cut], logs[logs > cut]
+    if not low.size or not high.size:
+        return np.full(ratio.shape, bool(np.exp(np.median(logs)) > FEATURELESS))
+    middle = np.median(low), np.median(high)
+    width = np.sqrt((low.var() * low.size + high.var() * high.size) / logs.size)
+    if middle[0] > middle[1] + np.log(APART) or middle[1] - middle[0] < 2.5 * width:
+        return np.full(ratio.shape, bool(np.exp(np.median(logs)) > FEATURELESS))
+    mask = logs > (middle[0] + middle[1]) / 2
+    return _tidy(_tidy(mask, smallest), smallest, invert=True)
+
+
+def _otsu(values: np.ndarray) -> float:
+    counts, edges = np.histogram(values, 128)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[1:][np.nanargmax(np.where(np.isfinite(between), between, -1))])
+
+
+def _tidy(mask: np.ndarray, smallest: float, invert: bool = False) -> np.ndarray:
+    """Remove islands (or, inverted, fill holes) of less than `smallest` samples."""
+    labels, count = scipy.ndimage.label(mask != invert)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    small = sizes < smallest
+    small[0] = False
+    tidied: np.ndarray = mask ^ small[labels]
+    return tidied

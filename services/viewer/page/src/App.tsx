@@ -1,0 +1,239 @@
+/** The page: health above, the image at the left, what it means at the right. */
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { CurvePanel } from './CurvePanel';
+import { Alarms, Health } from './Health';
+import { ImagePanel } from './ImagePanel';
+import { Legend } from './Legend';
+import { useNotices, useShown, type Link } from './live';
+import { PlanePanel } from './PlanePanel';
+import { useSettings, useTheme, type Settings } from './settings';
+import { TablePanel } from './TablePanel';
+import { viewsOf, type Selection } from './views';
+import type { Notice, Picture } from './wire';
+import { words } from './words';
+
+export function App() {
+  const [settings, setSettings] = useSettings();
+  const theme = useTheme(settings.theme);
+  const [paused, setPaused] = useState(false);
+  const [help, setHelp] = useState(false);
+  const [selection, setSelection] = useState<Selection>();
+  const [cursor, setCursor] = useState<number>();
+  const { notice, at, link } = useNotices();
+  const exact = paused || settings.log;
+  const shown = useShown(notice, { paused, exact, layer: settings.layer });
+  const frameAge = useAge(notice, at, link);
+  const { image, result, maps } = shown;
+  const views = useMemo(() => viewsOf(result), [result]);
+  const hidden = useHidden(views.classes, settings.turned);
+  const plane = views.planes[0];
+  const planePicture = plane && maps[plane.name];
+  const [curveDim, curves] = Object.entries(views.curves)[0] ?? [];
+  const togglePause = useCallback(() => setPaused((was) => !was), []);
+
+  useKeys(image, settings, setSettings, {
+    pause: togglePause,
+    help: () => setHelp((was) => !was),
+    escape: () => (setHelp(false), setSelection(undefined)),
+  });
+  useEffect(() => {
+    setSelection(undefined);
+  }, [image?.run]);
+
+  const turn = (name: string) =>
+    setSettings({
+      turned: settings.turned.includes(name)
+        ? settings.turned.filter((one) => one !== name)
+        : [...settings.turned, name],
+    });
+  const stale = link === 'lost' || link === 'strange' || ((frameAge ?? 0) > 5 && !paused);
+
+  return (
+    <div className={`page${stale ? ' stale' : ''}`} data-testid="page" data-link={link}>
+      <header className="top">
+        <Run notice={notice} image={image} link={link} paused={paused} />
+        <Health notice={notice} frameAge={frameAge} />
+        <nav>
+          <button type="button" onClick={togglePause} aria-pressed={paused}>
+            {paused ? words.resume : words.pause}
+          </button>
+          <button
+            type="button"
+            title={words.theme}
+            aria-label={words.theme}
+            onClick={() => setSettings({ theme: theme === 'dark' ? 'light' : 'dark' })}
+          >
+            ◐
+          </button>
+          <button
+            type="button"
+            title={words.help}
+            aria-label={words.help}
+            onClick={() => setHelp(!help)}
+          >
+            ?
+          </button>
+        </nav>
+      </header>
+      <Alarms
+        notice={notice}
+        link={link}
+        frameAge={paused ? undefined : frameAge}
+        problem={
+          shown.problem
+            ? words.undecodable(shown.problem)
+            : result?.error
+              ? words.analysisFailed(result.error)
+              : undefined
+        }
+      />
+      {image ? (
+        <main className={result ? '' : 'alone'}>
+          <ImagePanel
+            {...{ image, result, views, maps, hidden, selection, settings }}
+            onSelect={setSelection}
+            onSettings={setSettings}
+          />
+          {result && (
+            <>
+              {planePicture && (
+                <PlanePanel
+                  {...{ plane, result, selection, cursor }}
+                  onCursor={setCursor}
+                  picture={planePicture}
+                  onSelect={setSelection}
+                />
+              )}
+              <Legend {...{ result, views, hidden }} onTurn={turn} />
+              {curveDim && curves && (
+                <CurvePanel
+                  dim={curveDim}
+                  {...{ curves, result, theme, cursor }}
+                  onCursor={setCursor}
+                  classes={views.classes}
+                />
+              )}
+              {Object.keys(result.tables).length > 0 && (
+                <TablePanel
+                  first={Object.keys(views.rowMaps)[0]}
+                  {...{ result, selection }}
+                  onSelect={setSelection}
+                />
+              )}
+            </>
+          )}
+        </main>
+      ) : (
+        <main className="waiting">
+          <p>{words.waiting}</p>
+          <p className="hint">{words.waitingHint}</p>
+        </main>
+      )}
+      {help && <Help onClose={() => setHelp(false)} />}
+    </div>
+  );
+}
+
+function Run(props: {
+  notice: Notice | undefined;
+  image: Picture | undefined;
+  link: Link;
+  paused: boolean;
+}) {
+  const { notice, image, link, paused } = props;
+  const state = notice?.status.state ?? 'starting';
+  const run = image?.run ?? notice?.run?.run;
+  const source = notice?.run?.source;
+  return (
+    <div className="run">
+      <span className={`state ${link === 'joined' ? state : 'lost'}`} data-testid="state">
+        {paused ? words.paused : words.states[state] ?? state}
+      </span>
+      <div>
+        <b title={run}>{run ?? words.noRun}</b>
+        <span>
+          {source} {image && `· ${words.frame} ${image.frame}`}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+function Help({ onClose }: { onClose: () => void }) {
+  return (
+    <div className="help" role="dialog" aria-label={words.help} onClick={onClose}>
+      <dl>
+        {words.keys.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>
+            <kbd>Double click</kbd>
+          </dt>
+          <dd>{words.reset}</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}
+
+/** Seconds since the last frame, by the service's clock, counting on between notices. */
+function useAge(notice: Notice | undefined, at: number, link: Link): number | undefined {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = window.setInterval(() => tick((n) => n + 1), 500);
+    return () => window.clearInterval(timer);
+  }, [link]);
+  const age = notice?.frame_age_s;
+  return age === null || age === undefined ? undefined : age + (performance.now() - at) / 1000;
+}
+
+function useHidden(
+  classes: { name: string; shown: boolean }[],
+  turned: string[],
+): ReadonlySet<string> {
+  return useMemo(
+    () =>
+      new Set(
+        classes
+          .filter(({ name, shown }) => shown === turned.includes(name))
+          .map(({ name }) => name),
+      ),
+    [classes, turned],
+  );
+}
+
+function useKeys(
+  image: Picture | undefined,
+  settings: Settings,
+  change: (some: Partial<Settings>) => void,
+  act: { pause: () => void; help: () => void; escape: () => void },
+): void {
+  useEffect(() => {
+    function heard(event: KeyboardEvent): void {
+      const there = event.target as HTMLElement | null;
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      if (there?.closest('select, input:not([type=range]):not([type=checkbox])')) return;
+      const actions: Record<string, () => void> = {
+        ' ': act.pause,
+        '?': act.help,
+        Escape: act.escape,
+        l: () => change({ log: !settings.log }),
+        o: () => change({ overlay: !settings.overlay }),
+        a: () =>
+          image && change({ locked: settings.locked ? undefined : [image.low, image.high] }),
+      };
+      const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (!action) return;
+      event.preventDefault();
+      action();
+    }
+    window.addEventListener('keydown', heard);
+    return () => window.removeEventListener('keydown', heard);
+  });
+}

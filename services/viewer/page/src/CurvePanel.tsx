@@ -1,0 +1,206 @@
+/** Curves along a common axis, with the labelled points of tables that lie on it. */
+import {
+  DataCurve,
+  DefaultInteractions,
+  SvgElement,
+  useCameraState,
+  useCanvasEvent,
+  useVisCanvasContext,
+  VisCanvas,
+} from '@h5web/lib';
+import { useMemo } from 'react';
+import { Vector3 } from 'three';
+import { classOfLabel, type Class } from './classes';
+import { fixed, number, reciprocal, unit } from './format';
+import { Panel } from './Panel';
+import type { Theme } from './settings';
+import { numbersOf, pointsOf, type Named } from './views';
+import type { ResultDoc } from './wire';
+import { words } from './words';
+
+const LINES: Record<Theme, string[]> = {
+  dark: ['#8fa3b8', '#56b4e9', '#e69f00', '#009e73'],
+  light: ['#8794a2', '#0072b2', '#b86e00', '#00795a'],
+};
+
+interface Props {
+  dim: string;
+  curves: Named[];
+  classes: Class[];
+  result: ResultDoc;
+  theme: Theme;
+  cursor: number | undefined;
+  onCursor: (at: number | undefined) => void;
+}
+
+export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCursor }: Props) {
+  const points = useMemo(() => pointsOf(result, dim), [result, dim]);
+  const lines = curves.map(({ variable }) => variable.values as (number | null)[]);
+  const x = useDomain(points[0] ?? 0, points.at(-1) ?? 1);
+  const y = useDomain(...extent(lines));
+  const axis = result.dims[dim];
+  const length = reciprocal(axis?.units);
+  const label = unit(axis?.units);
+  const colours = LINES[theme];
+  const nearest = cursor === undefined ? -1 : closest(points, cursor);
+  const tags = useMemo(() => tagsOf(result, dim, classes), [result, dim, classes]);
+
+  return (
+    <Panel
+      name="curves"
+      title={
+        <>
+          {length ? words.curves : dim}{' '}
+          <small>
+            {cursor === undefined ? label : `${dim} ${fixed(cursor, 3)} ${unit(axis?.units)}`}
+            {cursor !== undefined && length && cursor > 0 && ` · d ${number(1 / cursor)} ${length}`}
+          </small>
+        </>
+      }
+      tools={curves.map(({ name, variable }, i) => (
+        <span key={name} className="key" title={variable.attrs.long_name}>
+          <i style={{ background: colours[i % colours.length] }} />
+          {name.replace(/^profile_/, '')}
+          {nearest >= 0 && <b>{fixed(lines[i]?.[nearest], 2)}</b>}
+        </span>
+      ))}
+    >
+      <VisCanvas
+        abscissaConfig={{ visDomain: x, showGrid: true }}
+        ordinateConfig={{ visDomain: y, showGrid: true }}
+      >
+        <DefaultInteractions />
+        <Hover onAt={onCursor} />
+        {lines.map((line, i) => (
+          <DataCurve
+            key={curves[i]?.name}
+            abscissas={points}
+            ordinates={line.map((value) => value ?? Number.NaN)}
+            color={colours[i % colours.length] ?? '#888'}
+            width={1.4}
+          />
+        ))}
+        <Tags tags={tags} cursor={cursor} />
+      </VisCanvas>
+    </Panel>
+  );
+}
+
+function useDomain(low: number, high: number): [number, number] {
+  return useMemo(() => [low, high > low ? high : low + 1], [low, high]);
+}
+
+/** A range that holds all values, with room for labels above, rounded so that it is quiet. */
+function extent(lines: (number | null)[][]): [number, number] {
+  let low = 0;
+  let high = 0;
+  for (const line of lines) {
+    for (const value of line) {
+      if (value === null) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  const step = 10 ** Math.floor(Math.log10(Math.max(high - low, 1e-12))) / 2;
+  return [Math.floor(low / step) * step, Math.ceil((high * 1.4) / step) * step || 1];
+}
+
+function closest(points: number[], at: number): number {
+  let best = -1;
+  points.forEach((point, i) => {
+    if (best < 0 || Math.abs(point - at) < Math.abs((points[best] ?? 0) - at)) best = i;
+  });
+  return best;
+}
+
+function Hover({ onAt }: { onAt: (at: number | undefined) => void }) {
+  useCanvasEvent('pointermove', ({ dataPt }) => onAt(dataPt.x));
+  useCanvasEvent('pointerleave', () => onAt(undefined));
+  return null;
+}
+
+interface Tag {
+  at: number;
+  label: string;
+  colour: string;
+  weight: number;
+}
+
+function tagsOf(result: ResultDoc, dim: string, classes: Class[]): Tag[] {
+  return Object.entries(result.tables).flatMap(([table, { columns }]) => {
+    const places = numbersOf(result, table, dim);
+    if (!places) return [];
+    const heights = numbersOf(result, table, 'height');
+    return places.flatMap((at, row) => {
+      const label = String(columns.label?.values[row] ?? '');
+      const colour = classOfLabel(classes, label)?.colour ?? 'var(--muted)';
+      const tag = { at, label, colour, weight: heights?.[row] ?? 0 };
+      return Number.isFinite(at) ? [tag] : [];
+    });
+  });
+}
+
+const ROWS = 3;
+const ROW_HEIGHT = 13;
+
+/** Ticks with labels in a few rows; where there is no room, the higher peak keeps its label. */
+function Tags({ tags, cursor }: { tags: Tag[]; cursor: number | undefined }) {
+  const { dataToHtml, canvasSize } = useVisCanvasContext();
+  const [a, b] = useCameraState(
+    (camera) => {
+      const zero = dataToHtml(camera, new Vector3(0, 0)).x;
+      return [dataToHtml(camera, new Vector3(1, 0)).x - zero, zero] as const;
+    },
+    [dataToHtml],
+    (one, two) => one[0] === two[0] && one[1] === two[1],
+  );
+  const rows = rowsFor(tags, a, b, canvasSize.width);
+  return (
+    <SvgElement>
+      <g className="tags">
+        {cursor !== undefined && (
+          <line className="cursor" x1={a * cursor + b} x2={a * cursor + b} y2={canvasSize.height} />
+        )}
+        {tags.map((tag, i) => {
+          const { row, left } = rows.get(tag) ?? { row: ROWS, left: false };
+          return (
+            <g key={i} transform={`translate(${a * tag.at + b} 0)`}>
+              <line y1={row * ROW_HEIGHT + 4} y2={canvasSize.height} stroke={tag.colour} />
+              {row < ROWS && (
+                <text
+                  x={left ? -4 : 4}
+                  y={row * ROW_HEIGHT + 13}
+                  textAnchor={left ? 'end' : 'start'}
+                  fill={tag.colour}
+                >
+                  {tag.label}
+                </text>
+              )}
+            </g>
+          );
+        })}
+      </g>
+    </SvgElement>
+  );
+}
+
+function rowsFor(
+  tags: Tag[],
+  a: number,
+  b: number,
+  width: number,
+): Map<Tag, { row: number; left: boolean }> {
+  const taken: [number, number][][] = Array.from({ length: ROWS }, () => []);
+  const rows = new Map<Tag, { row: number; left: boolean }>();
+  for (const tag of [...tags].sort((one, two) => two.weight - one.weight)) {
+    const long = 7 * tag.label.length + 8;
+    const at = a * tag.at + b;
+    const left = at + long > width;
+    const [from, to] = left ? [at - long, at] : [at, at + long];
+    const row = taken.findIndex((spans) => spans.every(([f, t]) => to < f || from > t));
+    if (row < 0 || !tag.label) continue;
+    taken[row]?.push([from, to]);
+    rows.set(tag, { row, left });
+  }
+  return rows;
+}

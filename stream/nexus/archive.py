@@ -1,0 +1,222 @@
+"""The archive of one run: one NeXus file, `<name>.nxs.part` until it is closed as `<name>.nxs`.
+
+The detector's own bytes become chunks untouched; h5py with hdf5plugin reads them, and nothing of
+ours is needed. What is in the file is written out (flushed) at least once a second.
+
+Decided 2026-11: the row of a frame is its number. So `data[7]` is frame 7, a missing frame is a
+visible hole (`frame_valid` 0, highest integer or NaN, no bytes on disk), and the order of arrival
+does not matter. A number far beyond the others goes to `/entry/far_frames`, in order of arrival
+with its number beside it, so that one wild number can't make a dataset of 10^9 rows. Rejected: all
+rows in order of arrival with a number column, where one missing frame shifts every later one under
+a reader who does not look at the column.
+
+Decided 2026-11: HDF5's earliest format with regular flushes, because a file left by a killed
+process then opens plainly; and a reserve of disk space that is let go of when the disk is full, so
+that HDF5 can still write its tables. Without it a full disk can cost the whole file. Rejected for
+one file a run: the latest format (SWMR), which is better only for readers while it is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from ..errors import ArchiveError, WireError
+from ..framenumbers import Numbers
+from ..messages import Frame, Pixels, Result, RunStart, RunStop
+from . import names, tree
+from .disk import reserve, sync, words
+from .frames import FrameRows
+from .intake import Intake
+from .results import Results
+
+MOST_ANNOUNCED = 1_000_000
+"""Some detectors announce 10^9 frames and mean: until I am stopped."""
+CACHE_BYTES = 1 << 17
+"""Of each dataset; what waits in caches must fit into the reserve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one archive puts up with, and how much it may hold back."""
+
+    beyond: int = 100_000
+    """Frame numbers beyond the announced and the highest so far that still get their own row."""
+    channels: int = 16
+    """Images of a frame."""
+    block_frames: int = 256
+    """Frames after which everything is flushed."""
+    block_s: float = 1.0
+    """Seconds after which everything is flushed, at the next message."""
+    reserve_bytes: int = 4 << 20
+    """Disk space kept back, so that a full disk still leaves a whole file."""
+
+
+class Archive:
+    """The open archive of one run. It is written to by one thread."""
+
+    def __init__(self, part: Path, start: RunStart, limits: Limits) -> None:
+        """Begin in the empty file `part`; use `create`."""
+        self.part = part
+        self.kept = Numbers()
+        """Frames whose pixels and facts are in the file."""
+        self._start = start
+        self._limits = limits
+        self._intake = Intake(limits.channels)
+        self._pending: list[int] = []
+        self._failure: str | None = None
+        self._saved = time.monotonic()
+        self._far: FrameRows | None = None
+        with contextlib.ExitStack() as opened:
+            self._reserve = opened.enter_context(reserve(part.parent, limits.reserve_bytes))
+            self._file = opened.enter_context(
+                h5py.File(part, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
+            )
+            self._entry = tree.begin(self._file, start)
+            frames = tree.put_group(self._entry, "frames", "NXcollection")
+            self._rows = FrameRows(frames, self._place, by_number=True)
+            self._results = Results(self._entry)
+            self._file.flush()
+            opened.pop_all()
+
+    @classmethod
+    def create(cls, folder: Path, start: RunStart, *, limits: Limits | None = None) -> Archive:
+        """Begin the archive of a run in `folder`; ArchiveError if it can't be written there."""
+        try:
+            part = names.claim_part(folder, start)
+            try:
+                return cls(part, start, limits or Limits())
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+        except (OSError, RuntimeError) as error:
+            raise ArchiveError(
+                f"no archive can be begun in {folder}: {words(error)}; make the folder writable "
+                "with space on it, or set archive.folder to another"
+            ) from error
+
+    def add(self, frame: Frame) -> None:
+        """Archive a frame; WireError if it is not fit for it, and the archive is as before.
+
+        Its reasons: those of `decompress.check`, and bad_shape, bad_dtype (not the run's), double,
+        bad_number, bad_channels. ArchiveError as `_writing`.
+        """
+        chunks = self._intake.take(frame)
+        with self._writing():
+            self._rows_for(frame.number).put(frame, chunks)
+            self._pending.append(frame.number)
+            self._save_in_time()
+
+    def add_result(self, result: Result) -> None:
+        """Archive a result or an error; WireError `bad_result` if it is no result of this house."""
+        prepared = self._results.prepare(result)
+        with self._writing():
+            try:
+                self._results.put(prepared)
+            except (TypeError, ValueError, KeyError) as error:
+                raise WireError("bad_result", f"{result.analysis[:63]}: {error!r}"[:500]) from error
+            self._save_in_time()
+
+    def flush(self) -> None:
+        """Write everything out now."""
+        with self._writing():
+            self._save()
+
+    def close(self, stop: RunStop) -> Path:
+        """Write the account, make it safe on disk, rename; give the path of the finished file."""
+        with self._writing():
+            self._save()
+            tree.end(self._entry, stop)
+            self._file.close()
+        self._failure = f"the archive of run {self._start.run!r} is closed"
+        self._reserve.close()
+        try:
+            sync(self.part)
+            path = names.finish(self.part)
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.part} is written but can't be made safe and renamed: {words(error)}; "
+                f"look at the disk, then rename it to {names.SUFFIX} by hand"
+            ) from error
+        with contextlib.suppress(OSError):  # some network shares can't sync a folder
+            sync(path.parent)
+        return path
+
+    def abandon(self) -> Path:
+        """Close without an account, as well as can be; give the path of what stays: the part."""
+        if self._failure is None:
+            with contextlib.suppress(ArchiveError), self._writing():
+                self._save()
+                self._file.close()
+                sync(self.part)
+            self._failure = self._failure or f"{self.part} was abandoned"
+        self._reserve.close()
+        return self.part
+
+    # where it goes
+
+    def _rows_for(self, number: int) -> FrameRows:
+        known = max(min(self._start.expected or 0, MOST_ANNOUNCED), self._rows.rows)
+        if number <= known + self._limits.beyond:
+            return self._rows
+        if self._far is None:
+            group = tree.put_group(self._entry, "far_frames", "NXcollection")
+            self._far = FrameRows(group, self._place_far, by_number=False)
+        return self._far
+
+    def _place(self, channel: str, pixels: Pixels) -> h5py.Dataset:
+        return tree.place_channel(self._entry, self._start, channel, pixels)
+
+    def _place_far(self, channel: str, pixels: Pixels) -> h5py.Dataset:
+        return tree.place_far_channel(self._entry, self._start, channel, pixels)
+
+    # what is written
+
+    def _save_in_time(self) -> None:
+        late = time.monotonic() - self._saved > self._limits.block_s
+        if late or len(self._pending) >= self._limits.block_frames:
+            self._save()
+
+    def _save(self) -> None:
+        self._rows.save()
+        if self._far is not None:
+            self._far.save()
+        self._results.save()
+        self._file.flush()
+        for number in self._pending:
+            self.kept.add(number)
+        self._pending.clear()
+        self._saved = time.monotonic()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what the disk says into an ArchiveError, after saving what can be saved."""
+        if self._failure is not None:
+            raise ArchiveError(self._failure)
+        try:
+            yield
+        except WireError:
+            raise
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            self._failure = self._rescue(error)
+            raise ArchiveError(self._failure) from error
+
+    def _rescue(self, error: Exception) -> str:
+        """Close the file with the disk space that was kept back; say what is left of it."""
+        self._reserve.close()
+        whole = True
+        for step in (self._save, self._file.close):
+            try:
+                step()
+            except (OSError, RuntimeError, ValueError, KeyError):
+                whole = False
+        state = f"{len(self.kept)} frames in it stay readable" if whole else "it may be damaged"
+        return (
+            f"{self.part} can't be written any more: {words(error)}; {state}; make space, or set "
+            "archive.folder to another disk"
+        )

@@ -1,0 +1,174 @@
+"""The page in a real browser, doing what a person does."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+
+def opened(page: Any, service: Any) -> Any:
+    page.goto(f"{service.url}/?token={service.token}")
+    page.wait_for_selector(".panel.image canvas")
+    page.wait_for_timeout(400)
+    return page
+
+
+def pixels(page: Any, selector: str) -> np.ndarray:
+    """What the GPU drew, without the page around it."""
+    url = page.eval_on_selector(selector, "canvas => canvas.toDataURL()")
+    png = base64.b64decode(url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
+
+
+def test_the_page_shows_image_spots_and_tables(page: Any, service: Any, feed: Any) -> None:
+    feed(0)
+    opened(page, service)
+    assert "token" not in page.url
+    assert pixels(page, ".panel.image canvas").std() > 20
+    assert pixels(page, ".panel.plane canvas").std() > 10
+    assert page.locator(".panel.plane .mark").count() == 6  # three spots and their mates
+    assert page.locator(".panel.plane .mark.faint").count() == 3
+    assert page.locator(".panel.tables tbody tr").count() == 3
+    assert page.locator(".panel.curves .tags text").all_text_contents() == [
+        "LiF 111",
+        "Li2O 111",
+        "NMC 003",
+    ]
+    assert page.get_by_test_id("legend").get_by_text("NMC").count() == 1
+    assert page.evaluate("document.documentElement.scrollHeight") <= 800
+
+
+def test_selecting_a_grain_lights_its_spot_and_its_pixels(
+    page: Any, service: Any, feed: Any
+) -> None:
+    feed(0)
+    opened(page, service)
+    page.locator(".panel.tables tbody tr", has_text="NMC").click()
+    page.wait_for_selector(".panel.image .outline path")
+    assert page.locator(".panel.plane .mark.strong:not(.faint)").count() == 1
+    assert page.locator(".panel.plane .mark.strong text").text_content() == "NMC 003"
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".panel.image .outline path", state="detached")
+
+
+def test_a_paused_image_has_the_true_values(
+    page: Any, service: Any, feed: Any, specimen: Any
+) -> None:
+    feed(0)
+    opened(page, service)
+    with page.expect_response(re.compile("enc=f32")):
+        page.keyboard.press("Space")
+    page.wait_for_timeout(500)
+    box = page.locator(".panel.image canvas").bounding_box()
+    for across, down in ((0.4, 0.45), (0.61, 0.55), (0.5, 0.2)):
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        page.wait_for_timeout(150)
+        foot = page.locator(".panel.image footer").inner_text()
+        y, x = map(int, re.search(r"\[(\d+), (\d+)\]", foot).groups())
+        shown = float(page.get_by_test_id("value").inner_text())
+        assert shown == specimen.image[y, x]
+
+
+def test_new_frames_come_by_themselves_until_paused(page: Any, service: Any, feed: Any) -> None:
+    feed(0)
+    opened(page, service)
+    feed(1)
+    page.get_by_text("frame 1").wait_for()
+    page.keyboard.press("Space")
+    page.get_by_text("Paused").wait_for()
+    feed(2)
+    page.wait_for_timeout(700)
+    assert page.get_by_text("frame 1").count() == 1
+    page.keyboard.press("Space")
+    page.get_by_text("frame 2").wait_for()
+
+
+def test_names_with_html_are_text(page: Any, service: Any, feed: Any) -> None:
+    feed(0)
+    opened(page, service)
+    assert page.locator(".run b").inner_text() == "2026-11-21 <b>run</b> 7"
+    assert page.locator(".panel.tables td", has_text="<i>0</i>").count() == 1
+    assert page.locator(".run b b, .panel.tables td i:not(.swatch)").count() == 0
+
+
+def test_an_overlay_can_be_taken_off(page: Any, service: Any, feed: Any) -> None:
+    feed(0)
+    opened(page, service)
+
+    def colour() -> float:
+        image = pixels(page, ".panel.image canvas")
+        return float((image.max(axis=2) - image.min(axis=2)).mean())
+
+    assert colour() > 5
+    page.keyboard.press("o")
+    page.wait_for_timeout(400)
+    assert colour() < 1
+    page.keyboard.press("l")
+    page.wait_for_timeout(800)
+    assert pixels(page, ".panel.image canvas").std() > 20
+
+
+def test_alarms_are_said_in_words(page: Any, service: Any, feed: Any, specimen: Any) -> None:
+    feed(0)
+    opened(page, service)
+    service.take(specimen.status(1, alarms=["disk 95 % full: move old runs away"]))
+    page.get_by_text("disk 95 % full").wait_for()
+
+
+def test_the_page_recovers_when_the_service_comes_back(
+    page: Any, service: Any, feed: Any, specimen: Any
+) -> None:
+    feed(0)
+    opened(page, service)
+    service.stop()
+    page.get_by_text("Connection to the service lost").wait_for()
+    service.start()
+    service.take(specimen.start, specimen.frame(7), specimen.result(7), specimen.status(7))
+    page.get_by_text("frame 7").wait_for()
+    page.get_by_text("Connection to the service lost").wait_for(state="detached")
+
+
+def test_an_image_without_any_result_is_shown_alone(page: Any, service: Any, specimen: Any) -> None:
+    service.take(specimen.start, specimen.frame(0), specimen.status(0))
+    opened(page, service)
+    assert pixels(page, ".panel.image canvas").std() > 20
+    assert page.locator(".panel.plane").count() == 0
+
+
+def test_a_wrong_token_gets_a_sentence(page: Any, service: Any) -> None:
+    answer = page.goto(f"{service.url}/?token=wrong-token")
+    assert answer.status == 401
+    assert "open the address that the service printed" in page.inner_text("body")
+
+
+def test_a_foreign_page_gets_nothing(page: Any, service: Any, feed: Any) -> None:
+    feed(0)
+    opened(page, service)
+    foreign = service.url.replace("127.0.0.1", "localhost")
+    page.goto(f"{foreign}/?token={service.token}")
+    page.wait_for_selector(".panel.image canvas")
+    asked = page.evaluate(
+        """(there) => new Promise((done) => {
+            const socket = new WebSocket(there.replace('http', 'ws') + '/api/v1/notices');
+            socket.onopen = () => done('open');
+            socket.onerror = () => done('refused');
+        })""",
+        service.url,
+    )
+    assert asked == "refused"
+    read = page.evaluate(
+        """(there) => fetch(there + '/api/v1/status', {credentials: 'include'})
+            .then((answer) => answer.status, () => 'refused')""",
+        service.url,
+    )
+    assert read == "refused"
+    assert json.loads(page.request.get(f"{service.url}/healthz").text())["alive"]
