@@ -125,9 +125,11 @@ def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, fl
     """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset."""
     scale = (high - low) / LEVELS
     finite = np.isfinite(image)
-    if scale <= 0 or not np.isfinite(scale):
+    if not 1e-300 < scale < np.inf:
         return finite.astype(np.uint8), 0.0, low
-    levels = (image.astype(np.float32, copy=False) - np.float32(low)) * np.float32(1 / scale)
+    narrow = image.dtype.itemsize <= (4 if image.dtype.kind == "f" else 2)
+    kind = np.dtype(np.float32 if narrow and 1e-30 < scale < 1e30 else np.float64)
+    levels = (image.astype(kind, copy=False) - kind.type(low)) * kind.type(1 / scale)
     np.clip(levels, 0, LEVELS, out=levels)
     codes = np.where(finite, levels + 1.5, 0).astype(np.uint8)
     return codes, scale, low - scale

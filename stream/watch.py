@@ -25,7 +25,7 @@ from .files.taken import Key, Taken
 log = logging.getLogger(__name__)
 
 PATTERNS = tuple(f"*{suffix}" for suffix in KNOWN_SUFFIXES)
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 16
 """Files opened by one poll; the others wait for the next, so that a poll stays short."""
 RECHECKED = 512
 """Files taken before that one poll looks at again, by turns, to see if they were rewritten."""

@@ -58,6 +58,11 @@ class Reflections:
     def __len__(self) -> int:
         return len(self.ky)
 
+    @property
+    def diameter(self) -> np.ndarray:
+        """Of the regions, as discs: four standard deviations."""
+        return 4 * np.sqrt(self.regions.sigma_y * self.regions.sigma_x)
+
 
 def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
     """Find the peaks of all tiles of all scales, and the z that one alone must exceed."""

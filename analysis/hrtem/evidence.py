@@ -19,8 +19,8 @@ STRAY = 0.05
 LOOSE = 0.15
 """Prior probability that a spot is misplaced far more than the others: wedges and tilts shift the
 spots of small grains by several per cent (Malm & O'Keefe 1997)."""
-LOOSENESS = 0.02
-"""Standard deviation of that misplacement, relative."""
+LOOSENESS = 3.0
+"""How much larger its standard deviations are then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Spots:
     k: np.ndarray
     """complex, kx + i ky [1/nm]"""
     sigma: np.ndarray
-    """Standard error of each component of k, everything but the scale [1/nm]."""
+    """Standard error of k across its direction, everything but the scale [1/nm]."""
+    radial: np.ndarray
+    """Standard error of k along its direction: larger, as the lens shifts spots along it [1/nm]."""
     valid: np.ndarray
     row: np.ndarray
     """Row of each spot in the table it came from."""
@@ -97,7 +99,8 @@ def score(
     spots: Spots, these: Hypotheses, known: Candidates, scale_tolerance: float, k_max: float
 ) -> Scores:
     """Index every spot by every hypothesis and weigh the misfits."""
-    k, sigma, valid = spots.k[these.group], spots.sigma[these.group], spots.valid[these.group]
+    k, valid = spots.k[these.group], spots.valid[these.group]
+    errors = spots.radial[these.group], spots.sigma[these.group]
     basis = base_vectors(spots, these.group, these.base)
     a, b = coordinates(basis, k)
     hkl = np.rint(
@@ -111,44 +114,52 @@ def score(
     is_base = (columns == these.base[:, :1]) | (columns == these.base[:, 1:])
     share = np.where(is_base, 1.0, (1 - STRAY) * visible / these.zone[:, None])
     possible = valid & fits & (visible > 0)
-    weight = 1 / sigma**2
-    turn, scale = _align(k, ideal, np.where(is_base, weight, 0.0), scale_tolerance)
-    rest = np.abs(k - ideal * (turn * (1 + scale))[:, None]) ** 2
-    weight, gain = _tight_or_loose(rest, k, sigma)
-    misfit = rest * weight
+    turn, scale = _align(k, ideal, is_base, errors, scale_tolerance)
+    rest = _misplaced(k, ideal, turn * (1 + scale), turn)
+    weights, gain = _tight_or_loose(rest, errors)
+    misfit = rest.real**2 * weights[0] + rest.imag**2 * weights[1]
     with np.errstate(divide="ignore"):
         gain = gain + np.log(share)
     stray = np.log(STRAY / area(k_max))
     explained = (possible & (gain > stray)) | is_base
-    used = np.where(explained, weight, 0.0)
-    turn, _ = _align(k, ideal, used, scale_tolerance)
-    turned = ideal * turn[:, None]
-    rest = k - turned
+    turn, _ = _align(k, ideal, explained, (weights[0] ** -0.5, weights[1] ** -0.5), scale_tolerance)
+    rest = _misplaced(k, ideal, turn, turn)
+    along, across = (np.where(explained, weight, 0.0) for weight in weights)
+    size = np.abs(ideal)
     chi2 = np.stack(
         [
-            (np.abs(rest) ** 2 * used).sum(axis=1),
-            -2 * ((turned.conj() * rest).real * used).sum(axis=1),
-            (np.abs(turned) ** 2 * used).sum(axis=1),
+            (rest.real**2 * along + rest.imag**2 * across).sum(axis=1),
+            -2 * (size * rest.real * along).sum(axis=1),
+            (size**2 * along).sum(axis=1),
         ],
         axis=1,
     )
     terms = np.where(explained, gain + misfit / 2, np.where(valid, stray, 0.0)).sum(axis=1)
     # The rotation, uniform over a full turn, integrated about its best value.
-    rotation = -0.5 * np.log(2 * np.pi * chi2[:, 2])
+    rotation = -0.5 * np.log(2 * np.pi * (size**2 * across).sum(axis=1))
     return Scores(these.weight + terms + rotation, chi2, hkl, explained)
 
 
+def _misplaced(
+    k: np.ndarray, ideal: np.ndarray, moved: np.ndarray, turn: np.ndarray
+) -> np.ndarray:
+    """k minus its ideal place, along (real) and across (imaginary) the ideal direction."""
+    direction = ideal * turn[:, None] / np.maximum(np.abs(ideal), 1e-12)
+    misplaced: np.ndarray = (k - ideal * moved[:, None]) * direction.conj()
+    return misplaced
+
+
 def _tight_or_loose(
-    rest: np.ndarray, k: np.ndarray, sigma: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (1 / variance) and log density of the likelier of the two ways to be misplaced."""
-    wide = np.hypot(sigma, LOOSENESS * np.abs(k))
-    logs = [
-        np.log(share) - np.log(2 * np.pi * s**2) - rest / s**2 / 2
-        for share, s in ((1 - LOOSE, sigma), (LOOSE, wide))
-    ]
-    loose = logs[1] > logs[0]
-    return 1 / np.where(loose, wide, sigma) ** 2, np.where(loose, logs[1], logs[0])
+    rest: np.ndarray, errors: tuple[np.ndarray, np.ndarray]
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Weights (1 / variance, along and across) and log density of the likelier misplacement."""
+    along, across = errors
+    chi2 = (rest.real / along) ** 2 + (rest.imag / across) ** 2
+    norm = -np.log(2 * np.pi * along * across)
+    tight = np.log(1 - LOOSE) + norm - chi2 / 2
+    loose = np.log(LOOSE / LOOSENESS**2) + norm - chi2 / (2 * LOOSENESS**2)
+    wider = np.where(loose > tight, LOOSENESS, 1.0)
+    return ((along * wider) ** -2, (across * wider) ** -2), np.maximum(tight, loose)
 
 
 def _ideal(these: Hypotheses, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,15 +178,21 @@ def _ideal(these: Hypotheses, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _align(
-    k: np.ndarray, ideal: np.ndarray, weight: np.ndarray, scale_tolerance: float
+    k: np.ndarray,
+    ideal: np.ndarray,
+    use: np.ndarray,
+    errors: tuple[np.ndarray, np.ndarray],
+    scale_tolerance: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best rotation (a unit complex number) and scale error of `ideal` onto `k`."""
-    overlap = (weight * ideal.conj() * k).sum(axis=1)
-    strength = (weight * np.abs(ideal) ** 2).sum(axis=1)
-    size = np.abs(overlap)
-    turn = overlap / np.maximum(size, 1e-30)
-    scale = (size - strength) / (strength + 1 / scale_tolerance**2)
-    return turn, scale
+    overlap = np.where(use, ideal.conj() * k, 0)
+    turn = (overlap / errors[1] ** 2).sum(axis=1)
+    turn = turn / np.maximum(np.abs(turn), 1e-30)
+    size = np.where(use, np.abs(ideal) ** 2, 0)
+    along = (overlap * turn[:, None].conj()).real
+    strength = (size / errors[0] ** 2).sum(axis=1)
+    excess = ((along - size) / errors[0] ** 2).sum(axis=1)
+    return turn, excess / (strength + 1 / scale_tolerance**2)
 
 
 def unknown_lattice(spots: Spots, group: np.ndarray, base: np.ndarray, k_max: float) -> np.ndarray:
@@ -184,7 +201,8 @@ def unknown_lattice(spots: Spots, group: np.ndarray, base: np.ndarray, k_max: fl
     Without this rival a phase that is not among the candidates would be taken for the one that
     fits by chance.
     """
-    k, sigma, valid = spots.k[group], spots.sigma[group], spots.valid[group]
+    k, valid = spots.k[group], spots.valid[group]
+    sigma = np.sqrt(spots.sigma[group] * spots.radial[group])
     a, b = coordinates(base_vectors(spots, group, base), k)
     na, nb = np.rint(2 * a) / 2, np.rint(2 * b) / 2
     whole = (na % 1 == 0) & (nb % 1 == 0)

@@ -79,14 +79,14 @@ def name_grains(
     if not len(found):
         return grain, _nothing(len(known.phases))
     k = found.kx + 1j * found.ky
-    spots = gather(k, found.sigma, found.snr, grain, prior)
+    spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
     if not calibrated:
         return grain, _table(spots.row, _unknown(spots.k.shape, len(known.phases)), grain)
     identity = identify(spots, known, prior)
     left = _left_over(spots.row, identity, grain)
     if left.any():
         grain = _split(grain, left, k)
-        spots = gather(k, found.sigma, found.snr, grain, prior)
+        spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
         identity = identify(spots, known, prior)
     return grain, _table(spots.row, identity, grain)
 

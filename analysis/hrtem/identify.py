@@ -24,6 +24,10 @@ COLLINEAR = 0.1
 REACH = 3.5
 """Standard deviations within which a pair of reflections is tried."""
 CHUNK = 4096
+ACROSS, ALONG = 0.05, 0.2
+"""Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
+STEEP = 4.5
+"""1/nm from which the transfer function is as steep as a spot is wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,17 @@ class Identity:
 
 
 def gather(
-    k: np.ndarray, sigma: np.ndarray, snr: np.ndarray, group: np.ndarray, prior: Prior
+    k: np.ndarray,
+    sigma: np.ndarray,
+    snr: np.ndarray,
+    size: np.ndarray,
+    group: np.ndarray,
+    prior: Prior,
 ) -> Spots:
-    """Sort the spots (k complex) into groups numbered 0..; at most MOST, the strongest."""
+    """Sort the spots (k complex) into groups numbered 0..; at most MOST, the strongest.
+
+    `sigma` is the standard error of k from noise, `size` the diameter of its region.
+    """
     order = np.lexsort((-snr, group))
     order = order[group[order] >= 0]
     sorted_group = group[order]
@@ -78,8 +90,21 @@ def gather(
     row = np.full(shape, -1)
     row[group[order], rank] = order
     valid = row >= 0
-    total = np.sqrt(sigma**2 + (prior.distortion * np.abs(k)) ** 2)
-    return Spots(np.where(valid, k[row], 1.0), np.where(valid, total[row], 1.0), valid, row)
+    pad = [np.where(valid, values[row], 1.0) for values in (k, *_errors(k, sigma, size, prior))]
+    return Spots(*pad, valid, row)
+
+
+def _errors(
+    k: np.ndarray, sigma: np.ndarray, size: np.ndarray, prior: Prior
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of k across and along its direction.
+
+    The spot of a grain of diameter `size` is 1 / size wide, and the transfer function's slope,
+    which grows with k, shifts it along k by a part of that.
+    """
+    other = sigma**2 + (prior.distortion * np.abs(k)) ** 2
+    slope = np.minimum((np.abs(k) / STEEP) ** 2, 1.0)
+    return np.sqrt(other + (ACROSS / size) ** 2), np.sqrt(other + (ALONG * slope / size) ** 2)
 
 
 def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
@@ -124,7 +149,7 @@ def _matches(
 ) -> Hypotheses:
     """The pairs (and lines) of reflections that could be those spots."""
     line = base[:, 0] == base[:, 1]
-    relative = (spots.sigma / np.abs(spots.k))[group[:, None], base].max(axis=1, initial=0)
+    relative = (spots.radial / np.abs(spots.k))[group[:, None], base].max(axis=1, initial=0)
     pairs = _pair_matches(spots, group[~line], base[~line], relative[~line], known, prior)
     k = np.abs(spots.k[group[line], base[line, 0]])
     tolerance = REACH * np.hypot(relative[line], prior.scale_tolerance)
@@ -237,7 +262,7 @@ def _conclude(
     )
     top = every.max(axis=(1, 2), keepdims=True)
     likelihood = np.exp(every - top)
-    likelihood = likelihood @ _blur(grid, prior.strain)
+    likelihood = np.einsum("gps,gst->gpt", likelihood, _blur(grid, _common(spots, prior)))
     total = likelihood.sum(axis=1)
     log_scale = np.log(np.maximum(total, 1e-300)).sum(axis=0) - (grid / prior.scale_tolerance) ** 2 / 2
     weight = np.exp(log_scale - log_scale.max())
@@ -251,10 +276,22 @@ def _conclude(
     )
 
 
-def _blur(grid: np.ndarray, strain: float) -> np.ndarray:
-    """Matrix that lets each grain's lattice differ from the shared scale by `strain`."""
-    kernel = np.exp(-((grid[:, None] - grid[None, :]) ** 2) / (2 * strain**2 + 1e-30))
-    blur: np.ndarray = kernel / kernel.sum(axis=0)
+def _common(spots: Spots, prior: Prior) -> np.ndarray:
+    """Standard deviation of the relative scale error that the spots of each group share.
+
+    Strain; and reflections of one length are shifted alike by the transfer function.
+    """
+    shift = np.where(spots.valid, (spots.radial / np.abs(spots.k)) ** 2, 0).sum(axis=1)
+    mean = shift / np.maximum(spots.valid.sum(axis=1), 1)
+    common: np.ndarray = np.sqrt(prior.strain**2 + mean / 4)
+    return common
+
+
+def _blur(grid: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Matrices that let each group's lattice differ from the shared scale by `width`."""
+    apart = (grid[:, None] - grid[None, :]) ** 2
+    kernel = np.exp(-apart / (2 * width[:, None, None] ** 2 + 1e-30))
+    blur: np.ndarray = kernel / kernel.sum(axis=1, keepdims=True)
     return blur
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DETECTABLE = 10.0
-"""`snr_local` from which a true spot could have been seen."""
+DETECTABLE = 20.0
+"""`snr_local` from which a true spot could have been seen: one false alarm in ten frames of noise
+takes a threshold of about 17."""
 COLLINEAR = np.sin(np.deg2rad(5))
 """Sine of the angle below which two spots count as one row."""
 COLUMNS = ("grain", "kx_nm", "ky_nm", "d_nm", "snr_local")

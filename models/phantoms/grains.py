@@ -48,6 +48,15 @@ class Specimen:
     strain: float = 0.003
     """Standard deviation of the relative change of a grain's lattice constant."""
 
+    def __post_init__(self) -> None:
+        """Refuse what can't be made; ValueError says what is allowed."""
+        if not self.phases:
+            raise ValueError("phases is empty: name one at least, or set n_grains = 0")
+        if not 0 <= self.vacuum <= 0.9:
+            raise ValueError(f"vacuum = {self.vacuum}: give a fraction of the image, 0 to 0.9")
+        if not 0 < self.film < self.thickness:
+            raise ValueError(f"film = {self.film}: give more than 0 and less than the thickness")
+
 
 @dataclass(frozen=True, slots=True)
 class Grain:

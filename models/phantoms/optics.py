@@ -62,6 +62,12 @@ class Microscope:
     readout: float = 3.0
     """Standard deviation of the readout noise in counts."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no microscope does; ValueError says what is allowed."""
+        for name in ("pixel", "voltage", "spherical", "dose", "gain"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} = {getattr(self, name)}: it must be above 0")
+
     @property
     def wavelength(self) -> float:
         """Of the electrons, in nm."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .grains import Grain, Window, depth, window
-from .hrtem import Phantom, shoot
+from .phantom import Phantom, shoot
 from .scene import MARGIN, Scene, render
 
 REACH = 1.3

@@ -19,7 +19,25 @@ OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 def encode(content: Any) -> bytes:
     """JSON bytes of nearly anything; NaN and infinities become null, strangers their text."""
-    return orjson.dumps(content, default=plain, option=OPTIONS)
+    try:
+        return orjson.dumps(content, default=plain, option=OPTIONS)
+    except TypeError:
+        return orjson.dumps(_tame(content), default=plain, option=OPTIONS)
+
+
+def _tame(value: Any, depth: int = 0) -> Any:
+    """Replace what JSON refuses: half characters, numbers beyond 64 bits, endless nesting."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if depth > 100:
+        return "..."
+    if isinstance(value, Mapping):
+        return {_tame(str(key)): _tame(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tame(item, depth + 1) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value) if abs(value) < 2**1000 else str(value)[:40]
+    return value
 
 
 def plain(value: Any) -> Any:

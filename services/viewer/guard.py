@@ -153,9 +153,10 @@ def _words(status: int, text: str) -> JSONResponse:
 
 
 async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+    if scope["type"] == "http":
         await answer(scope, receive, _secured(send))
     else:
+        # before the handshake: the browser sees 403
         await send({"type": "websocket.close", "code": 1008})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -27,6 +28,7 @@ class Taken:
 
     def __init__(self, path: Path) -> None:
         self.keys: dict[str, Key] = {}
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b", buffering=0)
@@ -42,20 +44,30 @@ class Taken:
             raise FileError(
                 f"{path} is in use: another beamside watches the same folder"
             ) from error
-        self._load(path)
+        self._load()
         _sync_folder(path.parent)
 
     def add(self, name: str, key: Key) -> None:
-        """Note that `name`, as it was with `key`, is safe."""
-        self._file.write(json.dumps([name, *key]).encode() + b"\n")
-        os.fsync(self._file.fileno())
+        """Note that `name`, as it was with `key`, is safe; FileError if the disk is full."""
+        line = json.dumps([name, *key]).encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)  # or the next line would be lost too
+            raise FileError(
+                f"{self._path}: that {name} was taken can't be noted ({error.strerror}); "
+                "make space, or it is taken again after a restart"
+            ) from error
         self.keys[name] = key
 
     def close(self) -> None:
         """Let go of the journal."""
         self._file.close()
 
-    def _load(self, path: Path) -> None:
+    def _load(self) -> None:
         self._file.seek(0)
         data = self._file.readall() or b""
         whole = data.rfind(b"\n") + 1
@@ -69,7 +81,7 @@ class Taken:
             except (ValueError, TypeError):
                 damaged += 1
         if damaged:
-            log.warning("%s has %d damaged lines; their files are taken again", path, damaged)
+            log.warning("%s has %d damaged lines; their files are taken again", self._path, damaged)
 
 
 def _sync_folder(folder: Path) -> None:

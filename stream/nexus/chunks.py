@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,29 @@ from ..errors import FileError, WireError
 from ..messages import Pixels
 from .columns import from_json
 
+KIND = "an archive of beamside"
 FILTER = 32008
 UNSIGNED = {1: "|u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a FileError that names the file."""
+    try:
+        yield
+    except FileError:
+        raise
+    except FileNotFoundError as error:
+        raise FileError(f"{path}: there is no such file") from error
+    except IsADirectoryError as error:
+        raise FileError(f"{path} is a folder; name an archive in it") from error
+    except PermissionError as error:
+        raise FileError(f"{path}: no permission to read it; ask its owner") from error
+    except BlockingIOError as error:
+        raise FileError(f"{path} is being written; read it when its run has ended") from error
+    except Exception as error:  # a damaged HDF5 file raises all sorts
+        said = f"{type(error).__name__}: {error}"[:200]
+        raise FileError(f"{path} is not {KIND}, or is damaged or cut short ({said})") from error
 
 
 def read_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> Pixels | None:

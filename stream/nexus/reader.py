@@ -15,18 +15,15 @@ import h5py
 import numpy as np
 
 from ..errors import FileError
-from ..files.guard import reading
 from ..framenumbers import Numbers
 from ..messages import Frame, RunStart
-from .chunks import parsed, read_chunk, safely, text
+from .chunks import parsed, read_chunk, reading, safely, text
 from .columns import from_json
 from .frames import COLUMNS, NO_TIME, VALID
 from .tree import FORMAT
 
 if TYPE_CHECKING:
     import xarray as xr
-
-KIND = "an archive of beamside"
 
 
 def is_archive(path: Path) -> bool:
@@ -42,13 +39,8 @@ def is_archive(path: Path) -> bool:
 def open_archive(path: Path) -> Iterator[ArchiveFile]:
     """Open an archive; FileError if it is none, is damaged, or is being written."""
     with contextlib.ExitStack() as opened:
-        with reading(path, KIND):
-            try:
-                file = opened.enter_context(h5py.File(path, "r"))
-            except BlockingIOError as error:
-                raise FileError(
-                    f"{path} is being written; read it when its run has ended"
-                ) from error
+        with reading(path):
+            file = opened.enter_context(h5py.File(path, "r"))
             account = file.get("entry/account")
             if not isinstance(account, h5py.Group) or text(account, "format") != FORMAT:
                 raise FileError(f"{path} is no archive of beamside ({FORMAT}), but other HDF5")
@@ -66,7 +58,7 @@ def read_result(path: Path, analysis: str) -> xr.Dataset:
     """Read all that an analysis found as one dataset, `frame` with the frame numbers."""
     from .datasets import read_dataset  # xarray takes half a second
 
-    with open_archive(path) as archive, reading(path, KIND):
+    with open_archive(path) as archive, reading(path):
         return read_dataset(path, archive.process(analysis))
 
 
@@ -98,7 +90,7 @@ class ArchiveFile:
     @property
     def start(self) -> RunStart:
         """The start of the run, with what the detector said."""
-        with reading(self.path, KIND):
+        with reading(self.path):
             header, account = self.entry["header"], self.entry["account"]
             first = next(iter(self.channels.values()), None)
             arrays = [array for array in header.values() if "name" in array.attrs]
@@ -117,7 +109,7 @@ class ArchiveFile:
 
     def frame(self, number: int) -> Frame:
         """Read one frame as the detector packed it; FileError if it is not in the archive."""
-        with reading(self.path, KIND):
+        with reading(self.path):
             for table in self._tables:
                 row = table.row(number)
                 if row is not None:

@@ -10,9 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..files.guard import reading
-from .chunks import lines, parsed, text
-from .reader import KIND, ArchiveFile, open_archive
+from .chunks import lines, parsed, reading, text
+from .reader import ArchiveFile, open_archive
 from .stored import Stored, stored
 
 AVERAGED = 16
@@ -92,7 +91,7 @@ class ArchiveSummary:
 
 def read_summary(path: Path) -> ArchiveSummary:
     """Say what an archive holds; FileError if it is none or is damaged."""
-    with open_archive(path) as archive, reading(path, KIND):
+    with open_archive(path) as archive, reading(path):
         return _summary(archive)
 
 

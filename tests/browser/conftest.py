@@ -91,12 +91,13 @@ def _image(rng: np.random.Generator) -> np.ndarray:
         d, angle = grain[4], grain[5]
         wave = np.cos(2 * np.pi * (y * np.sin(angle) + x * np.cos(angle)) / d)
         light += 190 * wave * _inside(y, x, grain) - 90 * _inside(y, x, grain)
-    return rng.poisson(np.clip(light, 1, None)).astype("<u2")
+    image: np.ndarray = rng.poisson(np.clip(light, 1, None)).astype("<u2")
+    return image
 
 
 def _ring(size: int, pixel: float) -> np.ndarray:
     k = np.hypot(*np.meshgrid(np.fft.fftfreq(size, pixel), np.fft.fftfreq(size, pixel)))
-    return np.exp(-(((k - 2.2) / 1.3) ** 2))
+    return np.asarray(np.exp(-(((k - 2.2) / 1.3) ** 2)))
 
 
 def _spectrum(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ConsoleMessage, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -40,7 +40,7 @@ def main() -> int:
             color_scheme=options.theme,
             device_scale_factor=options.scale,
         )
-        page.on("console", lambda message: sys.stderr.write(f"{message.type}: {message.text}\n"))
+        page.on("console", _repeat)
         page.goto(options.url)
         page.wait_for_selector(".panel.image canvas", timeout=options.wait * 1000)
         if options.row is not None:
@@ -50,6 +50,10 @@ def main() -> int:
         page.screenshot(path=options.out)
         browser.close()
     return 0
+
+
+def _repeat(message: ConsoleMessage) -> None:
+    sys.stderr.write(f"{message.type}: {message.text}\n")
 
 
 def _options() -> argparse.Namespace:

@@ -73,9 +73,9 @@ def test_a_paused_image_has_the_true_values(
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
         page.wait_for_timeout(150)
         foot = page.locator(".panel.image footer").inner_text()
-        y, x = map(int, re.search(r"\[(\d+), (\d+)\]", foot).groups())
+        ((y, x),) = re.findall(r"\[(\d+), (\d+)\]", foot)
         shown = float(page.get_by_test_id("value").inner_text())
-        assert shown == specimen.image[y, x]
+        assert shown == specimen.image[int(y), int(x)]
 
 
 def test_new_frames_come_by_themselves_until_paused(page: Any, service: Any, feed: Any) -> None:

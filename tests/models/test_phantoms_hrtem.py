@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from beamside.models.phantoms.crystals import CRYSTALS, reflections
 from beamside.models.phantoms.grains import Specimen
-from beamside.models.phantoms.hrtem import Phantom, look, make
+from beamside.models.phantoms.hrtem import Phantom, look, make, mosaic
 from beamside.models.phantoms.optics import Microscope, expose
 from beamside.models.phantoms.orientation import orient
 from beamside.models.phantoms.sequence import frames
@@ -172,6 +173,30 @@ def test_a_phase_without_a_crystal_is_refused_by_name() -> None:
 def test_an_image_too_small_to_hold_a_specimen_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 128"):
         make(1, (64, 512))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"phases": ()}, "phases is empty"),
+        ({"vacuum": 1.5}, "0 to 0.9"),
+        ({"dose": 0.0}, "dose = 0.0"),
+        ({"pixel_nm": -0.03}, "pixel = -0.03"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make(1, SHAPE, **settings)
+
+
+@pytest.mark.slow
+def test_the_mosaic_is_dense_and_hard_to_see_as_a_whole() -> None:
+    dense = mosaic()
+    assert dense.image.shape == (4096, 4096)
+    assert len(dense.meta["grains"]) == 67
+    assert (dense.phase_map > 1).mean() > 0.3
+    listed = dense.spots[dense.spots["snr_local"] > 10]
+    assert (listed["snr"] < 10).mean() > 0.8
 
 
 def test_frames_drift_and_their_truth_drifts_along(phantom: Phantom) -> None:

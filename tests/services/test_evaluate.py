@@ -70,17 +70,17 @@ class Oracle:
         )
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> tuple[list[Path], list[Phantom]]:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Phantom]]:
     phantoms = [
         make(1, (512, 512)),
         make(2, (512, 512), header_scale_error=0.03),
         make(3, (512, 512), null=True),
     ]
-    paths = []
-    for i, phantom in enumerate(phantoms):
-        paths.append(tmp_path / f"{i}.npz")
-        phantom.save(paths[-1])
+    folder = tmp_path_factory.mktemp("truth")
+    paths = [folder / f"{i}.npz" for i in range(len(phantoms))]
+    for path, phantom in zip(paths, phantoms, strict=True):
+        phantom.save(path)
     return paths, phantoms
 
 

@@ -308,7 +308,7 @@ def test_many_files_at_once_come_some_at_a_time_and_all(folder: Path, start: Sta
     watch = start()
     watch.poll(0.0)
     given: list[Path] = []
-    for tick in range(8):
+    for tick in range(16):
         some = watch.poll(2.0 + tick / 10)
         assert len(some) <= MOST_AT_ONCE
         given += some

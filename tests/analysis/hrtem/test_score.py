@@ -17,8 +17,9 @@ ROWS = [
     (1, 2, 4.3, 0.0, 500.0),
     (1, 2, 0.0, 4.3, 100.0),
     (1, 2, 4.3, 4.3, 30.0),
-    (2, 3, 2.5, 3.1, 15.0),
-    (2, 3, 5.0, 6.2, 3.0),
+    (2, 3, 2.5, 3.1, 45.0),
+    (2, 3, 5.0, 6.2, 15.0),
+    (2, 3, 3.1, -2.5, 8.0),
 ]
 
 
@@ -54,9 +55,9 @@ def perfect(header: float = PIXEL) -> xr.Dataset:
     """What an operator that makes no mistake says, on a map of 4 x 4 pixels a cell."""
     true = truth(arrays())
     phase = np.array([0, 1, 4, 3], np.uint8)[true.phase_map[2::4, 2::4]]
-    ky = np.array([row[3] for row in ROWS[:4]]) * PIXEL / header
-    kx = np.array([row[2] for row in ROWS[:4]]) * PIXEL / header
-    place = np.array([7.5, 7.5, 7.5, 15.0]) * header / PIXEL
+    ky = np.array([row[3] for row in ROWS[:5]]) * PIXEL / header
+    kx = np.array([row[2] for row in ROWS[:5]]) * PIXEL / header
+    place = np.array([7.5, 7.5, 7.5, 15.0, 15.0]) * header / PIXEL
     at = (np.arange(100) + 0.5) * 4 * header
     meanings = "vacuum amorphous unknown Li LiF"
     return xr.Dataset(
@@ -67,7 +68,7 @@ def perfect(header: float = PIXEL) -> xr.Dataset:
                 {"flag_values": np.arange(5, dtype=np.uint8), "flag_meanings": meanings},
             ),
             "grain_map": (("frame", "y", "x"), true.grain_map[None, 2::4, 2::4]),
-            "spot_frame": ("spot", np.zeros(4, np.int32)),
+            "spot_frame": ("spot", np.zeros(5, np.int32)),
             "spot_ky": ("spot", ky),
             "spot_kx": ("spot", kx),
             "spot_d": ("spot", 1 / np.hypot(kx, ky)),
@@ -118,7 +119,7 @@ def test_an_answer_with_nothing_in_it_finds_nothing_and_divides_by_nothing() -> 
 
 def test_recall_is_told_by_the_true_spots_strength_and_faint_ones_are_not_asked_for() -> None:
     result = told(perfect().isel(spot=[0, 2]))
-    assert result["spots"]["recall"] == {"10-20": 0.0, "20-50": 1.0, "50-200": 0.0, ">200": 1.0}
+    assert result["spots"]["recall"] == {"10-20": 0.0, "20-50": 0.5, "50-200": 0.0, ">200": 1.0}
 
 
 def test_the_other_half_of_a_friedel_pair_is_the_same_spot() -> None:
@@ -134,7 +135,7 @@ def test_a_spot_counts_within_the_tolerance(tolerance: float, recalled: float) -
     said["spot_kx"][0] += 0.08
     result = told(said, tolerance=tolerance)
     assert result["spots"]["recall"][">200"] == recalled
-    assert result["spots"]["precision"] == (1.0 if recalled else 0.75)
+    assert result["spots"]["precision"] == (1.0 if recalled else 0.8)
 
 
 def test_sums_of_a_grains_spots_are_explained_but_not_measured() -> None:
@@ -144,7 +145,7 @@ def test_sums_of_a_grains_spots_are_explained_but_not_measured() -> None:
     assert result["spots"]["precision"] == 1.0
     assert result["spots"]["recall"][">200"] == 0.0
     said["spot_kx"][0], said["spot_ky"][0] = 4.3 + 2.5, 3.1
-    assert told(said)["spots"]["precision"] == 0.75
+    assert told(said)["spots"]["precision"] == 0.8
 
 
 def test_d_errors_are_those_of_the_spot_of_the_grain_at_that_place() -> None:
@@ -156,7 +157,7 @@ def test_d_errors_are_those_of_the_spot_of_the_grain_at_that_place() -> None:
 def test_spots_on_an_image_without_crystals_are_false() -> None:
     said = perfect()
     result = report(merge([score(said, empty()), score(said.isel(spot=slice(1)), empty())]))
-    assert result["spots"]["false_per_null"] == 2.5
+    assert result["spots"]["false_per_null"] == 3.0
     assert result["spots"]["precision"] is None
     assert result["identification"]["wrong_above_0_9"] == 1.0
 

@@ -75,3 +75,23 @@ def test_a_place_that_can_not_be_written_is_said_plainly(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="name another state file"):
         Taken(tmp_path / "file" / "j")
+
+
+def test_a_full_disk_is_said_and_costs_no_other_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Taken(tmp_path / "j")
+    journal.add("first", (1, 2))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(FileError, match="No space left"):
+            journal.add("second", (3, 4))
+    journal.add("third", (5, 6))
+    journal.close()
+    again = Taken(tmp_path / "j")
+    assert again.keys == {"first": (1, 2), "third": (5, 6)}
+    again.close()

@@ -1,0 +1,99 @@
+"""`beamside inspect`: what an archive holds, for people or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+import xarray as xr
+
+from ..stream.nexus import ArchiveSummary, read_result, read_summary
+from ..stream.nexus.summary import AnalysisSummary
+
+ROWS = 12
+"""Rows of a table that are shown."""
+WIDTH = 14
+
+
+def inspect(args: argparse.Namespace) -> int:
+    """Print what the archive holds."""
+    summary = read_summary(args.archive)
+    if args.json:
+        sys.stdout.write(orjson.dumps(summary.as_json(), default=str).decode() + "\n")
+        return 0
+    lines = [*head(summary)]
+    for analysis in summary.analyses:
+        lines += ["", *describe(analysis), *tables(read_result(args.archive, analysis.name))]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def head(summary: ArchiveSummary) -> Iterator[str]:
+    """The run: how it went, what the frames are, what a pixel measures."""
+    yield f"run        {summary.run} of {summary.source}: {summary.status} ({summary.reason})"
+    yield f"time       {summary.start_time} to {summary.end_time}"
+    missing = ", ".join(f"{a}-{b}" if a != b else str(a) for a, b in summary.missing[:8]) or "none"
+    yield f"frames     {summary.frames}, missing: {missing}"
+    for channel in summary.channels:
+        size = " x ".join(str(n) for n in channel.shape)
+        stored = channel.stored_bytes / 1e6
+        yield f"channel    {channel.name}: {size} {channel.dtype}, {stored:.1f} MB stored"
+    known = summary.calibration
+    yield "calibration  " + (", ".join(f"{k}: {v}" for k, v in known.items()) or "none")
+    account = {k: v for k, v in summary.account.items() if not k.endswith("ranges")}
+    yield "account    " + ", ".join(f"{k} {v}" for k, v in account.items())
+
+
+def describe(analysis: AnalysisSummary) -> Iterator[str]:
+    """An analysis: its version and settings, and each variable with dims and units."""
+    yield f"analysis   {analysis.name} {analysis.version}: {analysis.frames} frames, " + (
+        f"{analysis.failed} failed" if analysis.failed else "none failed"
+    )
+    for error in analysis.errors[:ROWS]:
+        yield f"  failed   {error}"
+    for variable in analysis.variables:
+        dims = " x ".join(f"{d} {n}" for d, n in zip(variable.dims, variable.shape, strict=True))
+        units = f" [{variable.units}]" if variable.units else ""
+        yield f"  {variable.name:<28}{dims:<34}{variable.dtype}{units}  {variable.long_name}"
+        if variable.labels and variable.mean:
+            means = zip(variable.labels, variable.mean, strict=True)
+            yield " " * 30 + ", ".join(f"{label} {mean:.3g}" for label, mean in means)
+
+
+def tables(data: xr.Dataset) -> Iterator[str]:
+    """The one-row-per-thing tables of a result, their first rows."""
+    things = [str(dim) for dim in data.dims if f"{dim}_frame" in data.variables]
+    for thing in things:
+        rows = data.sizes[thing]
+        names = [str(n) for n, v in data.data_vars.items() if v.dims == (thing,)]
+        yield ""
+        yield f"  {thing} ({rows} in all" + (f", the first {ROWS})" if rows > ROWS else ")")
+        titles = [n.removeprefix(f"{thing}_") for n in names]
+        yield "  " + "".join(f"{title[: WIDTH - 1]:>{WIDTH}}" for title in titles)
+        columns = [column(data[name]) for name in names]
+        for row in range(min(rows, ROWS)):
+            yield "  " + "".join(f"{cell[row][: WIDTH - 1]:>{WIDTH}}" for cell in columns)
+
+
+def column(variable: xr.DataArray) -> list[str]:
+    """The cells of a column as text; classes by their names."""
+    values = np.asarray(variable.values[:ROWS])
+    meanings = str(variable.attrs.get("flag_meanings", "")).split()
+    if meanings:
+        flags = np.atleast_1d(variable.attrs.get("flag_values", range(len(meanings))))
+        known = dict(zip((int(flag) for flag in flags), meanings, strict=False))
+        return [known.get(int(value), str(value)) for value in values]
+    return [cell(value) for value in values]
+
+
+def cell(value: Any) -> str:
+    """One value as short text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float | np.floating):
+        return f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,146 @@
+"""Who gets in, and who doesn't."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from beamside.services.viewer.guard import Guard, new_token
+
+EVIL = "http://evil.example"
+
+
+def test_a_token_in_the_address_moves_to_a_strict_cookie(visit: Any, token: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        answer = await client.get(f"/?x=1&token={token}")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/?x=1"
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert (await client.get("/api/v1/status")).status_code == 200
+
+    visit(scenario)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer wrong-token"},
+        {"authorization": "Bearer a-token-for-testsé".encode()},
+        {"authorization": "Basic YTpi"},
+        {"cookie": "beamside-00000000=a-token-for-tests; x"},
+        {"cookie": "\xff\xfe=;;"},
+    ],
+)
+def test_without_the_token_nothing_but_health_is_told(visit: Any, headers: dict[str, Any]) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        raw = [
+            (k.encode(), v if isinstance(v, bytes) else v.encode("latin-1"))
+            for k, v in headers.items()
+        ]
+        for path in ("/", "/api/v1/status", "/api/v1/frames/latest", "/nothing"):
+            answer = await client.get(path, headers=raw)
+            assert answer.status_code == 401
+            assert "token" in answer.text
+        assert (await client.get("/healthz", headers=raw)).status_code == 200
+        assert (await client.get("/readyz", headers=raw)).status_code == 503
+
+    visit(scenario)
+
+
+def test_a_wrong_token_in_the_address_sets_no_cookie(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        answer = await client.get("/?token=wrong-token", headers={"accept": "text/html"})
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+        assert "<p>" in answer.text
+
+    visit(scenario)
+
+
+@pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1", "https://localhost"])
+def test_a_foreign_origin_is_refused_with_the_right_token(visit: Any, origin: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        answer = await client.get("/api/v1/status", headers={"origin": origin})
+        assert answer.status_code == 403
+        own = str(client.base_url).rstrip("/")
+        assert (await client.get("/api/v1/status", headers={"origin": own})).status_code == 200
+
+    visit(scenario)
+
+
+def test_a_foreign_origin_is_refused_on_the_websocket(visit: Any, token: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        there = f"ws://127.0.0.1:{client.base_url.port}/api/v1/notices"
+        bearer = {"authorization": f"Bearer {token}"}
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(there, origin=Origin(EVIL), additional_headers=bearer, proxy=None)
+        assert refused.value.response.status_code == 403
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(there, proxy=None)
+        assert refused.value.response.status_code == 403
+        async with connect(there, additional_headers=bearer, proxy=None) as socket:
+            assert '"notice"' in str(await socket.recv())
+
+    visit(scenario)
+
+
+def test_a_foreign_host_is_refused(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for host in ("evil.example", "127.0.0.1.evil.example:80", "", "[::1", "a b"):
+            answer = await client.get("/healthz", headers={"host": host})
+            assert answer.status_code == 400
+        assert (await client.get("/healthz", headers={"host": "[::1]:80"})).status_code == 200
+
+    visit(scenario)
+
+
+def test_every_answer_forbids_framing_sniffing_and_foreign_scripts(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for path in ("/", "/api/v1/status", "/nothing", "/healthz"):
+            headers = (await client.get(path)).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src 'self';" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["referrer-policy"] == "no-referrer"
+        assert (await client.get("/api/v1/status")).headers["cache-control"] == "no-store"
+
+    visit(scenario)
+
+
+def test_metrics_are_open_on_this_machine_but_not_through_a_proxy(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        assert (await client.get("/metrics")).status_code == 200
+        through = {"x-forwarded-for": "203.0.113.9"}
+        assert (await client.get("/metrics", headers=through)).status_code == 401
+
+    visit(scenario)
+
+
+def test_nothing_can_be_changed(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            for path in ("/", "/api/v1/status", "/api/v1/frames/latest"):
+                assert (await client.request(method, path)).status_code == 405
+
+    visit(scenario)
+
+
+def test_a_short_token_is_not_accepted_at_all() -> None:
+    with pytest.raises(ValueError, match="8 characters"):
+        Guard(lambda *_: None, token="short", allowed_hosts=())  # type: ignore[arg-type]  # noqa: S106
+    assert len(new_token()) >= 32
+    assert new_token() != new_token()

@@ -1,0 +1,55 @@
+"""The state is bounded whatever comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+
+from beamside.services.viewer import ViewState
+from beamside.stream.messages import RunStart
+
+
+def test_memory_bounds_the_ring_but_never_the_newest(run: Any) -> None:
+    state = ViewState(length=16, memory=100_000)
+    for number in range(30):
+        state.take(run.frame(number, np.zeros((100, 100), "<u2")))
+    assert len(state.frames) == 5
+    assert state.frames.nbytes == 100_000
+    state.take(run.frame(31, np.zeros((400, 400), "<u2")))
+    assert len(state.frames) == 1
+
+
+def test_runs_without_number_are_not_all_remembered() -> None:
+    state = ViewState()
+    for number in range(1000):
+        state.take(RunStart("camera", f"run {number}"))
+    assert len(state._starts) < 100
+
+
+def test_sequence_numbers_go_on_over_a_restart(run: Any) -> None:
+    first = ViewState()
+    for number in range(50):
+        first.take(run.frame(number))
+    again = ViewState()
+    assert again.frames.seq > first.frames.seq
+
+
+def test_a_waiter_that_gives_up_leaves_nothing_behind(run: Any) -> None:
+    async def scenario() -> None:
+        nothing: int | None = None
+        state = ViewState()
+        waiters = [
+            asyncio.create_task(state.wait_for(lambda: state.frames.find(), 20)) for _ in range(9)
+        ]
+        await asyncio.sleep(0)
+        for waiter in waiters[:8]:
+            waiter.cancel()
+        state.take(run.frame(0))
+        held = await waiters[8]
+        assert held is not None
+        assert held.message.number == 0
+        assert await state.wait_for(lambda: nothing, 0.01) is None
+
+    asyncio.run(scenario())

@@ -1,0 +1,112 @@
+"""A whole service, as a user starts it: real processes, real sockets, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_S = 40
+
+
+class Command:
+    """A running `beamside` command."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "beamside.services.cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.lines.extend(iter(self.process.stderr.readline, ""))
+
+    def wait_for(self, words: str, seconds: float = START_S) -> str:
+        """The first line on stderr that matches `words`."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for line in list(self.lines):
+                if re.search(words, line):
+                    return line
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"{words!r} never came:\n" + "".join(self.lines))
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self, seconds: float = START_S) -> dict[str, Any]:
+        """Wait for the end; the last line of stdout as JSON, and the exit code."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.close()
+            raise AssertionError("it did not end:\n" + "".join(self.lines)) from None
+        assert self.process.stdout is not None
+        out = self.process.stdout.read().strip().splitlines()
+        said: dict[str, Any] = json.loads(out[-1]) if out else {}
+        return {**said, "code": code}
+
+    def close(self) -> None:
+        """Make sure that nothing of it is left."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self._reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def command() -> Iterator[Callable[..., Command]]:
+    """Start `beamside` with these arguments; it is gone after the test."""
+    running: list[Command] = []
+
+    def start(*arguments: str) -> Command:
+        running.append(Command(*arguments))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture
+def instrument(tmp_path: Path) -> Callable[..., Path]:
+    """Write the settings of an instrument whose source binds a free ipc socket."""
+
+    def write(analysis: str = "sum", wire: str = "dectris", more: str = "") -> Path:
+        file = tmp_path / "instrument.toml"
+        file.write_text(
+            f'[source]\nurl = "{wire}+ipc://{tmp_path}/detector?bind=1"\nname = "eiger"\n'
+            f'end_timeout_s = 3\n[analysis]\nname = "{analysis}"\npolicy = "wait"\n'
+            f'[archive]\nfolder = "{tmp_path}/archive"\n[viewer]\nenabled = false\n{more}'
+        )
+        return file
+
+    return write

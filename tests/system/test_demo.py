@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  the filter is registered by the import
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_a_demo_of_some_frames_finds_phases_and_stops_by_itself(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    demo = command("demo", "--frames", "4", "--rate", "4", "--archive", str(tmp_path), "--json")
+    said = demo.end(90)
+    assert said["code"] == 0
+    assert said["status"] == "complete"
+    assert [said[k] for k in ("received", "processed", "archived", "missing")] == [4, 4, 4, 0]
+    assert said["refused"] == {}
+    assert said["skipped"] == {}
+    assert said["latency_ms"]["p50"] > 0
+    with h5py.File(said["archive"]) as file:
+        assert file["entry/instrument/microscope/data"].shape == (4, 1024, 1024)
+        assert file["entry/instrument/microscope/data"][2].max() > 0
+        assert file["entry/hrtem"].attrs["NX_class"] == "NXprocess"
+
+
+def test_ctrl_c_drains_and_ends_with_exit_code_0(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    demo = command("demo", "--rate", "3", "--size", "512", "--archive", str(tmp_path), "--json")
+    page = demo.wait_for("page").split()[-1]
+    demo.wait_for("processed [1-9]", 60)
+    address, token = page.split("?token=")
+    asked = urllib.request.Request(  # noqa: S310  our own page
+        f"{address}api/v1/status", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(address, timeout=10)  # noqa: S310
+    refused.value.close()
+    assert refused.value.code == 401
+    demo.interrupt()
+    said = demo.end()
+    assert said["code"] == 0
+    assert said["status"] == "aborted"
+    assert said["received"] == said["archived"] > 0
+    assert said["processed"] + sum(said["skipped"].values()) == said["received"]
+    assert Path(said["archive"]).exists()
+
+
+def test_an_archive_is_replayed_to_the_same_frames(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    first = command(
+        "demo", "--frames", "3", "--rate", "0", "--size", "256", "--no-page", "--json",
+        "--set", "analysis.name=sum", "--archive", str(tmp_path / "first"), "--wire", "stream2",
+    ).end(90)  # fmt: skip
+    again = command(
+        "replay", first["archive"], "--analysis", "sum", "--no-page", "--json",
+        "--archive", str(tmp_path / "again"),
+    ).end(90)  # fmt: skip
+    assert (first["code"], again["code"]) == (0, 0)
+    assert again["received"] == again["processed"] == again["archived"] == 3
+    with h5py.File(first["archive"]) as one, h5py.File(again["archive"]) as two:
+        frames = one["entry/instrument/microscope/data"][...]
+        assert (two["entry/instrument/replay/data"][...] == frames).all()
+        totals = two["entry/sum/total/total"] if "total" in two["entry/sum"] else None
+        assert totals is None or len(totals) == 3
