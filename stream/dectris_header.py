@@ -112,22 +112,15 @@ def run_start(
 ) -> RunStart:
     """The start of a run, from its `dheader` and the parts after it."""
     notes: list[str] = []
-    detail = head.get("header_detail")
     config: dict[str, Any] = {}
-    if rest and detail != "none":
+    if rest and head.get("header_detail") != "none":
         config, rest = parse(rest[0]), rest[1:]
     arrays, rest = _arrays(rest, notes)
     said = appendix(rest[0], notes) if rest else None
     if len(rest) > 1:
         notes.append(f"{len(rest) - 1} parts after the header's appendix left out")
-    metadata = {**config, "series": head["series"], "header_detail": detail}
-    if rest:
-        metadata["header_appendix"] = said
-    if (unique := fields.beamside_run(said)) is not None:
-        metadata["unique_id"] = unique
     calibration = fields.calibration(said, notes)
-    if notes:
-        metadata["notes"] = notes
+    metadata = {**config, **_added(head, said, notes)}
     return RunStart(
         source,
         run,
@@ -139,6 +132,17 @@ def run_start(
         arrays=arrays,
         time_ns=time_ns,
     )
+
+
+def _added(head: Mapping[str, Any], said: Any, notes: list[str]) -> dict[str, Any]:
+    added = {"series": head["series"], "header_detail": head.get("header_detail")}
+    if said is not None:
+        added["header_appendix"] = said
+    if (unique := fields.beamside_run(said)) is not None:
+        added["unique_id"] = unique
+    if notes:
+        added["notes"] = notes
+    return added
 
 
 def without_ours(metadata: Mapping[str, Any]) -> dict[str, Any]:

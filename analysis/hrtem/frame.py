@@ -80,7 +80,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     grid = Grid((shape[0], shape[1]), size)
     seen, spectra, single = look(view, limits.optics)
     found = detect(view, seen, single, spectra, limits.optics)
-    inside, sureness = _inside(view, found.plane.shape, limits)
+    inside, sureness = _inside(view, found, limits)
     grain = group(found.regions.mask)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
     at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
@@ -98,13 +98,27 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     )
 
 
-def _inside(view: View, shape: tuple[int, int], limits: Limits) -> tuple[np.ndarray, np.ndarray]:
-    """Specimen on the samples of the envelopes, and how sure the choice is."""
-    window = limits.windows[0]
-    ratio = contrast(view, shape, 0.13 * window, limits.k_min, limits.k_max, limits.workers)
+def _inside(view: View, found: Reflections, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+    """Specimen on the samples of the envelopes, and how sure the choice is.
+
+    A crystal with nothing amorphous about it has only its fringes: where all of a reflection's
+    region seems to be vacuum, it is a crystal.
+    """
+    window, shape = limits.windows[0], found.plane.shape
+    ratio = contrast(
+        view,
+        shape,
+        0.13 * window,
+        (limits.k_min, limits.k_max),
+        (found.ky, found.kx, 1.5 / window),
+        limits.workers,
+    )
     pixel = view.size[0] * view.size[1] / (shape[0] * shape[1])
-    inside = specimen(ratio, 0.15 * window**2 / pixel)
-    return inside, np.full(shape, 1.0, np.float32)
+    inside = specimen(ratio, 0.15 * window**2 / pixel).ravel()
+    mask = found.regions.mask
+    share = (mask @ inside.astype(np.float32)) / np.maximum(mask.sum(axis=1), 1)
+    bare = np.asarray(mask[np.flatnonzero(share < 0.1)].sum(axis=0)).ravel() > 0
+    return (inside | bare).reshape(shape), np.ones(shape, np.float32)
 
 
 def _profile(spectra: list[Spectra], limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

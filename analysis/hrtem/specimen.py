@@ -12,25 +12,37 @@ SMOOTH = 0.13
 """Smoothing of the local power, as a fraction of the small window (1 nm)."""
 FEATURELESS = 2.0
 """Contrast over noise below which a whole image without two levels is called vacuum."""
+LEVEL = 0.3
+"""Height between the levels of vacuum and specimen at which the edge is: below half, as crystals
+in the specimen have less amorphous matter above and below them."""
 APART = 0.55
 """Contrast of vacuum over that of the specimen, at most."""
 
 
 def contrast(
-    view: View, shape: tuple[int, int], smooth: float, k_min: float, k_max: float, workers: int = 1
+    view: View,
+    shape: tuple[int, int],
+    smooth: float,
+    k_limits: tuple[float, float],
+    spots: tuple[np.ndarray, np.ndarray, float],
+    workers: int = 1,
 ) -> np.ndarray:
     """Local power of the low frequencies over that of the highest, float32 on a grid of `shape`.
 
-    Low: k_min to 0.7 k_max, where amorphous matter and most lattices scatter. High: mostly noise.
+    Low: k_min to 0.7 k_max, where matter scatters. High: mostly noise. `spots` are the ky and kx of
+    reflections, and the radius about each that is left out: the lens carries the fringes of a
+    grain out into the vacuum beside it, by nanometres.
     """
     ny, nx = view.image.shape
     ky, kx = np.fft.fftfreq(ny, view.pixel[0]), np.fft.rfftfreq(nx, view.pixel[1])
     k = np.hypot(ky[:, None].astype(np.float32), kx[None, :].astype(np.float32))
-    edge = min(k_max, 0.5 / max(view.pixel))
-    bands = ((k_min, 0.7 * edge), (0.75 * edge, 0.97 * edge))
+    edge = min(k_limits[1], 0.5 / max(view.pixel))
+    bands = ((k_limits[0], 0.7 * edge), (0.75 * edge, 0.97 * edge))
+    spotless = _without(view, *spots)
     powers = []
     for low, high in bands:
-        part = np.where((k >= low) & (k < high), view.spectrum, 0)
+        band = (k >= low) & (k < high) & spotless
+        part = np.where(band, view.spectrum, 0) / np.float32(np.sqrt(max(int(band.sum()), 1)))
         field = scipy.fft.irfft2(part, s=(ny, nx), workers=workers)
         blocks = _block_mean(np.square(field, out=field), shape)
         sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
@@ -38,6 +50,22 @@ def contrast(
     floor = np.finfo(np.float32).tiny + 1e-9 * float(powers[0].max())
     ratio: np.ndarray = powers[0] / np.maximum(powers[1], floor)
     return ratio
+
+
+def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.ndarray:
+    """Mark the half plane but for discs about spots."""
+    kept = np.ones(view.spectrum.shape, bool)
+    ny = kept.shape[0]
+    by, bx = (radius * size for size in view.size)
+    reach_y, reach_x = np.arange(-int(by), int(by) + 1), np.arange(-int(bx), int(bx) + 1)
+    disc = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 <= 1
+    dy, dx = np.nonzero(disc)
+    for sign in (1, -1):
+        y = np.rint(sign * ky * view.size[0]).astype(int)[:, None] + reach_y[dy]
+        x = np.rint(sign * kx * view.size[1]).astype(int)[:, None] + reach_x[dx]
+        inside = (x >= 0) & (x < kept.shape[1])
+        kept[y[inside] % ny, x[inside]] = False
+    return kept
 
 
 def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -67,7 +95,8 @@ def specimen(ratio: np.ndarray, smallest: float) -> np.ndarray:
     width = np.sqrt((low.var() * low.size + high.var() * high.size) / logs.size)
     if middle[0] > middle[1] + np.log(APART) or middle[1] - middle[0] < 2.5 * width:
         return np.full(ratio.shape, bool(np.exp(np.median(logs)) > FEATURELESS))
-    mask = logs > (middle[0] + middle[1]) / 2
+    levels = np.exp(middle)
+    mask = ratio > levels[0] + LEVEL * (levels[1] - levels[0])
     return _tidy(_tidy(mask, smallest), smallest, invert=True)
 
 

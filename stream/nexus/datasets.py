@@ -20,7 +20,8 @@ def read_dataset(path: Path, process: h5py.Group) -> xr.Dataset:
     A variable that came in several kinds is there as `name`, `name_2`..., as are dimensions of
     several sizes. `frame` has the frame numbers as coordinate, tables are in the order of arrival.
     """
-    order = np.argsort(process["frames/frame"][:], kind="stable")
+    numbers = process["frames"].get("frame", np.empty(0))
+    order = np.argsort(numbers[:], kind="stable")
     dims = _Dims()
     variables: dict[str, Any] = {}
     coordinates: dict[str, Any] = {}

@@ -79,7 +79,8 @@ class Specimen:
 def _inside(y: np.ndarray, x: np.ndarray, grain: tuple[Any, ...]) -> np.ndarray:
     _, cy, cx, radius, *_ = grain
     angle = np.arctan2(y - cy, x - cx)
-    return np.hypot(y - cy, x - cx) < radius * (1 + 0.12 * np.sin(3 * angle + cx))
+    inside: np.ndarray = np.hypot(y - cy, x - cx) < radius * (1 + 0.12 * np.sin(3 * angle + cx))
+    return inside
 
 
 def _image(rng: np.random.Generator) -> np.ndarray:

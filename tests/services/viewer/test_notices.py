@@ -45,9 +45,9 @@ def test_many_frames_are_told_as_few_notices(visit: Any, run: Any, token: str) -
                 state.take(run.frame(number))
                 await asyncio.sleep(0.001)
             heard = 0
-            number: int | None = None
-            while number != 299:
-                number = (json.loads(await socket.recv())["frame"] or {}).get("number")
+            newest: int | None = None
+            while newest != 299:
+                newest = (json.loads(await socket.recv())["frame"] or {}).get("number")
                 heard += 1
             assert heard < 60
 
