@@ -7,6 +7,7 @@ file imports no framework.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,7 @@ import numpy as np
 def namespace(array: Any) -> Any:
     """Give the module (numpy or cupy) whose functions work on `array`."""
     if type(array).__module__.partition(".")[0] == "cupy":
-        import cupy
-
-        return cupy
+        return import_module("cupy")
     return np
 
 

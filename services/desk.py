@@ -26,6 +26,7 @@ from ..stream import wire
 from ..stream.backlog import Backlog
 from ..stream.errors import WireError
 from ..stream.messages import Buffer, Frame, Message, Result, RunStart, RunStop
+from ..stream.sockets import UNBOUNDED, open_socket
 from .logs import logger
 
 log = logger("desk")
@@ -95,10 +96,10 @@ class Desk:
     def __init__(self, endpoint: str, readers: Sequence[Reader]) -> None:
         self.readers = {reader.name: reader for reader in readers}
         self._starts: dict[str, Sequence[Buffer]] = {}
-        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
-        self.socket.setsockopt(zmq.SNDHWM, 0)  # credit is the bound
-        self.socket.setsockopt(zmq.RCVHWM, 0)
-        self.socket.setsockopt(zmq.LINGER, 1000)
+        # credit is the bound
+        self.socket = open_socket(
+            zmq.ROUTER, linger_ms=1000, send_hwm=UNBOUNDED, receive_hwm=UNBOUNDED
+        )
         self.socket.bind(endpoint)
         self._by_identity: dict[bytes, tuple[Reader, Worker]] = {}
 

@@ -11,6 +11,7 @@ import zmq
 from ..stream import wire
 from ..stream.errors import WireError
 from ..stream.messages import Buffer, Message
+from ..stream.sockets import open_socket
 
 MOST_WAITING = 200
 """Messages that may wait for one slow listener; then it misses some, and nobody else does."""
@@ -20,9 +21,7 @@ class Bus:
     """A PUB socket; nobody who listens can hold it up."""
 
     def __init__(self, endpoints: Sequence[str]) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.PUB)
-        self._socket.setsockopt(zmq.SNDHWM, MOST_WAITING)
-        self._socket.setsockopt(zmq.LINGER, 2000)
+        self._socket = open_socket(zmq.PUB, linger_ms=2000, send_hwm=MOST_WAITING)
         for endpoint in endpoints:
             self._socket.bind(endpoint)
 
@@ -37,9 +36,7 @@ class Bus:
 
 def listen(endpoint: str) -> zmq.Socket[bytes]:
     """A socket on which everything on the bus arrives."""
-    socket = zmq.Context.instance().socket(zmq.SUB)
-    socket.setsockopt(zmq.RCVHWM, MOST_WAITING)
-    socket.setsockopt(zmq.LINGER, 0)
+    socket = open_socket(zmq.SUB, receive_hwm=MOST_WAITING)
     socket.subscribe(b"")
     socket.connect(endpoint)
     return socket

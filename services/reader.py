@@ -11,6 +11,7 @@ import zmq
 from ..stream import wire
 from ..stream.errors import WireError
 from ..stream.messages import Buffer, Message, Result
+from ..stream.sockets import UNBOUNDED, open_socket
 from .logs import logger
 
 log = logger("reader")
@@ -21,10 +22,9 @@ class DeskReader:
     """One worker at the desk."""
 
     def __init__(self, endpoint: str, reader: str, worker: str, credit: int) -> None:
-        self.socket = zmq.Context.instance().socket(zmq.DEALER)
-        self.socket.setsockopt(zmq.LINGER, 5000)
-        self.socket.setsockopt(zmq.SNDHWM, 0)
-        self.socket.setsockopt(zmq.RCVHWM, 0)
+        self.socket = open_socket(
+            zmq.DEALER, linger_ms=5000, send_hwm=UNBOUNDED, receive_hwm=UNBOUNDED
+        )
         self.socket.connect(endpoint)
         self.dismissed = False
         self.say("hello", {"reader": reader, "worker": worker, "credit": credit})

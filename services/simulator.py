@@ -41,7 +41,7 @@ class Simulation:
 
 def simulation(options: dict[str, str]) -> Simulation:
     """Read a simulation from the options of a `sim:` URL; ValueError says what is wrong."""
-    kinds = {f.name: type(f.default) for f in fields(Simulation)}
+    kinds: dict[str, Any] = {f.name: type(f.default) for f in fields(Simulation)}
     unknown = sorted(set(options) - set(kinds))
     if unknown:
         raise ValueError(f"sim: has no option {unknown[0]!r}; allowed: {', '.join(kinds)}")

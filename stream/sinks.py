@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import zmq
 
 from . import wire
 from .messages import Buffer, Message, Result
+from .sockets import open_socket
 from .urls import Url, parse_url
 
 SEND_HIGH_WATER = 16
@@ -26,7 +27,7 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(url: str, **encoder_options: object) -> ZmqSink:
+def open_sink(url: str, **encoder_options: Any) -> ZmqSink:
     """Open the sink at `url`; ValueError if the URL is wrong."""
     parsed = parse_url(url)
     if parsed.kind in ("file", "watch", "sim"):
@@ -34,16 +35,16 @@ def open_sink(url: str, **encoder_options: object) -> ZmqSink:
     return ZmqSink(parsed, **encoder_options)
 
 
-def encoder(kind: str, **options: object) -> Callable[[Message], Sequence[Sequence[Buffer]]]:
+def encoder(kind: str, **options: Any) -> Callable[[Message], Sequence[Sequence[Buffer]]]:
     """The encoder of a wire: a message -> the multiparts that say it."""
     if kind == "dectris":
         from .dectris import Encoder
 
-        return _framewise(Encoder(**options).encode)  # type: ignore[arg-type]
+        return _framewise(Encoder(**options).encode)
     if kind == "stream2":
         from .stream2 import Encoder as Stream2Encoder
 
-        return _framewise(Stream2Encoder(**options).encode)  # type: ignore[arg-type]
+        return _framewise(Stream2Encoder(**options).encode)
     return lambda message: [wire.encode(message)]
 
 
@@ -64,14 +65,11 @@ class ZmqSink:
     def __init__(
         self,
         url: Url,
-        *,
-        context: zmq.Context[zmq.Socket[bytes]] | None = None,
-        **encoder_options: object,
+        **encoder_options: Any,
     ) -> None:
         self._encode = encoder(url.kind, **encoder_options)
         kind = zmq.PUB if url.kind == "beamside+sub" else zmq.PUSH
-        self._socket = (context or zmq.Context.instance()).socket(kind)
-        self._socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+        self._socket = open_socket(kind, send_hwm=SEND_HIGH_WATER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, 1 << 20)
         connect = url.options.get("bind") == "0"
         try:

@@ -18,10 +18,11 @@ from . import wire
 from .decompress import check
 from .errors import WireError
 from .messages import Buffer, Frame, Message, Refusal, RunStart
+from .sockets import open_socket
 from .urls import Url, parse_url
 
 Incoming: TypeAlias = Message | Refusal
-Decode: TypeAlias = Callable[[Sequence[Buffer]], Sequence[Message]]
+Decode: TypeAlias = Callable[[Sequence[Buffer]], Sequence[Incoming]]
 
 MAX_MESSAGE_BYTES = 1 << 30
 """A header with all details of a 16M detector is 145 MB in one message: leave room for it."""
@@ -99,15 +100,13 @@ class ZmqSource:
         name: str,
         *,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         self.name = name
         self._decode = decoder(url.kind, name, verify=url.flag("verify", default=True))
         kind = zmq.SUB if url.kind == "beamside+sub" else zmq.PULL
-        self._socket = (context or zmq.Context.instance()).socket(kind)
+        high_water = max(2, HIGH_WATER_BYTES // TYPICAL_FRAME_BYTES)
+        self._socket = open_socket(kind, receive_hwm=high_water)
         self._socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
-        self._socket.setsockopt(zmq.RCVHWM, max(2, HIGH_WATER_BYTES // TYPICAL_FRAME_BYTES))
-        self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
         if kind == zmq.SUB:
@@ -157,7 +156,7 @@ class ZmqSource:
         self._socket.close(0)
 
 
-def _stamp(message: Message, now: int) -> Message:
+def _stamp(message: Incoming, now: int) -> Incoming:
     if isinstance(message, Frame):
         return message if message.received_ns else replace(message, received_ns=now)
     if isinstance(message, RunStart) and not message.time_ns:

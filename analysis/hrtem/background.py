@@ -22,6 +22,7 @@ SAMPLES = 64
 LEVEL_RINGS = 9
 """Rings over which one tile may differ from its neighbours: edges of the specimen."""
 LN2 = float(np.log(2.0))
+TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ def rings(shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_ma
     k = np.hypot(ky[:, None], kx[None, :])
     width = float(np.sqrt(1 / (ny * pixel[0]) / (nx * pixel[1])))
     ring = np.rint(k / width).astype(np.intp)
-    edge = min(k_max, 0.5 / pixel[0] - 1.5 / (ny * pixel[0]), 0.5 / pixel[1] - 1.5 / (nx * pixel[1]))
+    edge = min(
+        k_max, 0.5 / pixel[0] - 1.5 / (ny * pixel[0]), 0.5 / pixel[1] - 1.5 / (nx * pixel[1])
+    )
     measured = (k >= max(k_min / 2, 2.5 * width)) & (k <= edge)
     flat = np.flatnonzero(measured)
     groups = _groups(ring.ravel()[flat], flat, int(ring.max()) + 1)
@@ -105,9 +108,11 @@ def ring_background(power: np.ndarray, tiles: Tiling, bins: Rings) -> np.ndarray
             own[:, n] = np.partition(flat[:, members], middle, axis=1)[:, middle]
     used = np.flatnonzero(np.isfinite(own[0]))
     own = own[:, used] / LN2
-    own = np.maximum(own, max(float(own.max()) * 1e-12, np.finfo(np.float32).tiny))
+    own = np.maximum(own, np.float32(max(float(own.max()) * 1e-12, TINY)))
     around = _around(own, tiles)
-    level = scipy.ndimage.uniform_filter1d(np.log(own / around), LEVEL_RINGS, axis=1, mode="nearest")
+    level = scipy.ndimage.uniform_filter1d(
+        np.log(own / around), LEVEL_RINGS, axis=1, mode="nearest"
+    )
     result = np.full((len(power), len(bins.members)), np.inf, np.float32)
     result[:, used] = around * np.exp(level)
     return result
@@ -137,7 +142,7 @@ def azimuthal(z: np.ndarray, bins: Rings, most: int = 128) -> np.ndarray:
     middle = len(some) // 2
     median = np.partition(some, middle, axis=0)[middle] / LN2
     factor = _sectors(median, bins)[bins.cell]
-    return np.maximum(factor, _axes(median)).astype(np.float32)
+    return np.asarray(np.maximum(factor, _axes(median)), np.float32)
 
 
 def _sectors(median: np.ndarray, bins: Rings) -> np.ndarray:
@@ -150,11 +155,11 @@ def _sectors(median: np.ndarray, bins: Rings) -> np.ndarray:
     around = np.pad(cells, ((0, 0), (1, 1)), mode="wrap")
     cells = scipy.ndimage.median_filter(around, size=(5, 3), mode="nearest")[:, 1:-1]
     cells = scipy.ndimage.gaussian_filter(cells, (1.0, 1.0), mode=("nearest", "wrap"))
-    return np.clip(cells, 0.7, 4.0).ravel()
+    return np.asarray(np.clip(cells, 0.7, 4.0)).ravel()
 
 
 def _axes(median: np.ndarray) -> np.ndarray:
-    """Streaks along the k axes (scan lines, edges of the frame), which have no partner in a ring."""
+    """Streaks along the k axes (scan lines, edges of the frame): not part of any ring."""
     streak = np.zeros_like(median)
     for line in (-1, 0, 1):
         streak[line] = scipy.ndimage.median_filter(median[line], 9, mode="nearest")

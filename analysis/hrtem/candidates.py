@@ -78,9 +78,7 @@ def measure(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def candidates(
-    names: str | tuple[str, ...], temperature: float | None, k_max: float
-) -> Candidates:
+def candidates(names: str | tuple[str, ...], temperature: float | None, k_max: float) -> Candidates:
     """Prepare the phases called `names` (a set, or several) at `temperature` [K]."""
     phases = tuple(load_phase(name, temperature, k_max) for name in choose(names))
     tables = [_table(phase, k_max) for phase in phases]
@@ -88,17 +86,23 @@ def candidates(
     pairs = [_pairs(phase, *table) for phase, table in zip(phases, tables, strict=True)]
     lines = [_lines(phase, *table) for phase, table in zip(phases, tables, strict=True)]
     number = np.arange(len(phases))
-    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)]
-    rows = [np.concatenate(column) for column in zip(*lines, strict=True)]
+    pair = [np.concatenate(column) for column in zip(*pairs, strict=True)]
+    line = [np.concatenate(column) for column in zip(*lines, strict=True)]
     return Candidates(
-        phases,
-        np.repeat(number, [len(pair[0]) for pair in pairs]),
-        *columns,
-        np.repeat(number, [len(line[0]) for line in lines]),
-        *rows,
-        np.concatenate([table[0] for table in tables]),
-        np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int),
-        np.array([table[1] for table in tables]),
+        phases=phases,
+        pair_phase=np.repeat(number, [len(columns[0]) for columns in pairs]),
+        pair_hkl=pair[0],
+        pair_plane=pair[1],
+        pair_weight=pair[2],
+        pair_zone=pair[3],
+        line_phase=np.repeat(number, [len(columns[0]) for columns in lines]),
+        line_hkl=line[0],
+        line_k=line[1],
+        line_weight=line[2],
+        line_zone=line[3],
+        visible=np.concatenate([table[0] for table in tables]),
+        first=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int),
+        half=np.array([table[1] for table in tables]),
     )
 
 
@@ -125,8 +129,8 @@ def _lookup(table: np.ndarray, half: np.ndarray, hkl: np.ndarray) -> np.ndarray:
 
 def _half_space(phase: Phase) -> np.ndarray:
     """One of each Friedel pair: rows of `phase.hkl`."""
-    h, k, l = phase.hkl.T
-    return np.flatnonzero((h > 0) | ((h == 0) & (k > 0)) | ((h == 0) & (k == 0) & (l > 0)))
+    sign = np.sign(phase.hkl) @ (9, 3, 1)
+    return np.flatnonzero(sign > 0)
 
 
 def _pairs(phase: Phase, table: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -55,7 +55,7 @@ def link(seen: Sightings, single: float) -> np.ndarray:
         most = np.maximum(most, np.bincount(label[seen.window == length], minlength=count))
     good = (most >= 2) | (strongest > single)
     number = np.where(good, np.cumsum(good) - 1, -1)
-    return number[label]
+    return np.asarray(number[label])
 
 
 def _edges(seen: Sightings) -> np.ndarray:

@@ -62,4 +62,4 @@ def fourier_crop(
 def _cropped(n: int, length: float, k_max: float) -> int:
     """The even, FFT-friendly number of pixels whose Nyquist frequency exceeds `k_max`."""
     wanted = int(np.ceil(2 * k_max * length)) + 2
-    return min(n, 2 * scipy.fft.next_fast_len((wanted + 1) // 2, real=True))
+    return min(n, 2 * int(scipy.fft.next_fast_len((wanted + 1) // 2, real=True)))

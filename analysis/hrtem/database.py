@@ -1,4 +1,6 @@
-"""Make phases.json: cells and sites in, reflections out (`python -m beamside.analysis.hrtem.database`).
+"""Make phases.json: cells and sites in, reflections out.
+
+    python -m beamside.analysis.hrtem.database
 
 gemmi is needed here only; at run time the JSON is enough. Structure factors are kinematic, with
 electron form factors c4322 and an isotropic U of 0.01 square angstrom.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +119,7 @@ STRUCTURES: dict[str, Structure] = {
     "Cu": cubic(
         "F m -3 m", 3.615, (("Cu", 0, 0, 0),), "PDF 04-0836 (Straumanis & Yu 1969: 3.61496)"
     ),
-    "Cu2O": cubic(
-        "P n -3 m:1", 4.2696, (("O", 0, 0, 0), ("Cu", 0.25, 0.25, 0.25)), "PDF 05-0667"
-    ),
+    "Cu2O": cubic("P n -3 m:1", 4.2696, (("O", 0, 0, 0), ("Cu", 0.25, 0.25, 0.25)), "PDF 05-0667"),
     "Na": cubic(
         "I m -3 m",
         4.2906,
@@ -268,15 +269,13 @@ def _family(hkl: tuple[int, ...], rotations: list[list[list[int]]]) -> set[tuple
         tuple(sum(hkl[i] * rotation[i][j] for i in range(3)) for j in range(3))
         for rotation in rotations
     }
-    return images | {(-h, -k, -l) for h, k, l in images}
+    return images | {(-h, -k, -m) for h, k, m in images}
 
 
 def build() -> str:
     """Make the text of phases.json, the same on every machine."""
-    import gemmi
-
     head = {
-        "made_by": f"beamside.analysis.hrtem.database, gemmi {gemmi.__version__}",
+        "made_by": f"beamside.analysis.hrtem.database, gemmi {version('gemmi')}",
         "form_factors": "electrons, c4322",
         "U_iso_A2": U_ISO,
         "d_min_A": D_MIN,

@@ -59,9 +59,14 @@ class Reflections:
         return len(self.ky)
 
     @property
+    def amplitude(self) -> np.ndarray:
+        """Largest amplitude of the fringes, in counts: twice the envelope."""
+        return np.asarray(2 * np.sqrt(self.regions.peak * self.noise))
+
+    @property
     def diameter(self) -> np.ndarray:
         """Of the regions, as discs: four standard deviations."""
-        return 4 * np.sqrt(self.regions.sigma_y * self.regions.sigma_x)
+        return np.asarray(4 * np.sqrt(self.regions.sigma_y * self.regions.sigma_x))
 
 
 def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
@@ -94,7 +99,11 @@ def _scale(
     peaks = peaks.keep(~side_lobes(peaks, peaks.tile, cut.length))
     centres = cut.centres(view.origin)[peaks.tile]
     seen = Sightings(
-        centres[:, 0], centres[:, 1], peaks.ky, peaks.kx, peaks.z,
+        centres[:, 0],
+        centres[:, 1],
+        peaks.ky,
+        peaks.kx,
+        peaks.z,
         np.full(len(peaks), cut.length),
     )
     mean, most = _profile(z, bins)
@@ -111,7 +120,9 @@ def _profile(z: np.ndarray, bins: Rings) -> tuple[np.ndarray, np.ndarray]:
     return mean, most
 
 
-def detect(view: View, seen: Sightings, single: float, spectra: list[Spectra], optics: Optics) -> Reflections:
+def detect(
+    view: View, seen: Sightings, single: float, spectra: list[Spectra], optics: Optics
+) -> Reflections:
     """Link the sightings, find their regions, and measure each in a window matched to it."""
     label = link(seen, single)
     used = np.flatnonzero(label >= 0)
@@ -124,8 +135,12 @@ def detect(view: View, seen: Sightings, single: float, spectra: list[Spectra], o
     noise = spectra[0].background.at(seen.y[best], seen.x[best], ky, kx) * source.noise_gain
     power = envelopes(source, ky, kx, optics.workers)
     support = draw_support(
-        label, seen.y[used], seen.x[used], 0.4 * seen.window[used],
-        (many, *source.shape), source.pixel,
+        label,
+        seen.y[used],
+        seen.x[used],
+        0.4 * seen.window[used],
+        (many, *source.shape),
+        source.pixel,
     )
     found = regions(power, noise, support, source.pixel)
     return settle(view, found, ky[found.component], kx[found.component], spectra, source, optics)
@@ -143,7 +158,12 @@ def settle(
     """Refine k on each region; drop what noise explains and what was found twice."""
     limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
     fine = refine(
-        view, (found.y, found.x), (found.sigma_y, found.sigma_x), (ky, kx), limits, spectra[-1].background
+        view,
+        (found.y, found.x),
+        (found.sigma_y, found.sigma_x),
+        (ky, kx),
+        limits,
+        spectra[-1].background,
     )
     sign = np.where((fine.kx < 0) | ((fine.kx == 0) & (fine.ky < 0)), -1.0, 1.0)
     ky, kx = fine.ky * sign, fine.kx * sign
@@ -154,7 +174,12 @@ def settle(
     good &= ~_double(found, ky, kx, snr, fine)
     sigma = k_sigma(snr, fine.length)
     return Reflections(
-        ky[good], kx[good], sigma[good], snr[good], found.keep(good), source,
+        ky[good],
+        kx[good],
+        sigma[good],
+        snr[good],
+        found.keep(good),
+        source,
         (local * source.noise_gain)[good],
     )
 

@@ -38,7 +38,7 @@ class Plane:
     @property
     def noise_gain(self) -> float:
         """Mean square amplitude that white noise of power 1 per pixel leaves in an envelope."""
-        weights = [self._weights(axis, np.zeros(1)) for axis in (0, 1)]
+        weights = [self.weights(axis, np.zeros(1)) for axis in (0, 1)]
         total = np.prod([np.sum(np.abs(w) ** 2) for w in weights])
         return float(total / self.cropped_pixels)
 
@@ -46,16 +46,16 @@ class Plane:
     def cropped_pixels(self) -> int:
         """Pixels of the image that the spectrum belongs to."""
         ny, nx = self.spectrum.shape
-        return ny * 2 * (nx - 2 * self.margin - 1)
+        return int(ny) * 2 * (nx - 2 * self.margin - 1)
 
-    def _weights(self, axis: int, fraction: np.ndarray) -> np.ndarray:
+    def weights(self, axis: int, fraction: np.ndarray) -> np.ndarray:
         """Gaussian about the exact k, with the shift to the centres of the samples."""
         bins = np.arange(self.shape[axis]) - self.shape[axis] // 2
         k = (bins - fraction[:, None]) * self.step[axis]
         shift = self.pixel[axis] / 2 - self.origin[axis]
         turn = 2j * np.pi * bins * self.step[axis] * shift
         weights = np.exp(-2 * (np.pi * self.blur * k) ** 2 + turn)
-        return weights.astype(np.complex64)
+        return np.asarray(weights, np.complex64)
 
 
 def plane(view: View, pixel: float, blur: float) -> Plane:
@@ -101,11 +101,11 @@ def _squares(source: Plane, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
     """The weighted square of the spectrum around each k, in fft order."""
     my, mx = source.shape
     cy, cx = np.rint(ky / source.step[0]), np.rint(kx / source.step[1])
-    wy = source._weights(0, ky / source.step[0] - cy)
-    wx = source._weights(1, kx / source.step[1] - cx)
+    wy = source.weights(0, ky / source.step[0] - cy)
+    wx = source.weights(1, kx / source.step[1] - cx)
     rows = (cy[:, None].astype(np.intp) + np.arange(my) - my // 2) % source.spectrum.shape[0]
     columns = cx[:, None].astype(np.intp) + np.arange(mx) - mx // 2 + source.margin
     cut = source.spectrum[rows[:, :, None], columns[:, None, :]]
     cut *= wy[:, :, None]
     cut *= wx[:, None, :]
-    return scipy.fft.ifftshift(cut, axes=(1, 2))
+    return np.asarray(scipy.fft.ifftshift(cut, axes=(1, 2)))

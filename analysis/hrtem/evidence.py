@@ -140,10 +140,8 @@ def score(
     return Scores(these.weight + terms + rotation, chi2, hkl, explained)
 
 
-def _misplaced(
-    k: np.ndarray, ideal: np.ndarray, moved: np.ndarray, turn: np.ndarray
-) -> np.ndarray:
-    """k minus its ideal place, along (real) and across (imaginary) the ideal direction."""
+def _misplaced(k: np.ndarray, ideal: np.ndarray, moved: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """How far k is from its ideal place, along (real) and across (imaginary) the ideal direction."""
     direction = ideal * turn[:, None] / np.maximum(np.abs(ideal), 1e-12)
     misplaced: np.ndarray = (k - ideal * moved[:, None]) * direction.conj()
     return misplaced
@@ -163,7 +161,7 @@ def _tight_or_loose(
 
 
 def _ideal(these: Hypotheses, hkl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the lattice puts `hkl[n, spot, 3]`, complex, and whether it lies in the plane at all."""
+    """Where the lattice puts `hkl[n, spot, 3]` (complex), and whether that lies in the plane."""
     one, two = (these.hkl[:, None, n].astype(float) for n in (0, 1))
     h = hkl.astype(float)
     s11, s12, s22 = ((u * v).sum(axis=-1) for u, v in ((one, one), (one, two), (two, two)))
@@ -196,7 +194,7 @@ def _align(
 
 
 def unknown_lattice(spots: Spots, group: np.ndarray, base: np.ndarray, k_max: float) -> np.ndarray:
-    """log evidence that the spots are the nodes of any lattice, spanned by two of them: [n].
+    """Log evidence that the spots are the nodes of any lattice, spanned by two of them: [n].
 
     Without this rival a phase that is not among the candidates would be taken for the one that
     fits by chance.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..operators import AnalysisError
 from .candidates import Candidates
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
@@ -15,6 +16,9 @@ from .identify import Prior
 from .maps import Grid, grain_map, label_maps, strengths, upsampled
 from .specimen import contrast, specimen
 from .spectrum import spectrum
+
+WAVES = 1.2
+"""Longest waves that a field must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Found:
 
 def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     """Find the reflections, grains and phases of `image[y, x]` (float32, finite)."""
+    _check_field(image.shape, limits)
     view = fourier_crop(image, limits.pixel, limits.k_max, limits.workers)
     size = (image.shape[0] * limits.pixel[0], image.shape[1] * limits.pixel[1])
     shape = tuple(max(1, round(edge / limits.map_pixel)) for edge in size)
@@ -93,9 +98,27 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         upsampled(sureness, grid),
     )
     return Found(
-        grid, classes, confidence, at, *spectrum(view, limits.workers), *_profile(spectra, limits),
-        single, found, grain, grains,
+        grid,
+        classes,
+        confidence,
+        at,
+        *spectrum(view, limits.workers),
+        *_profile(spectra, limits),
+        single,
+        found,
+        grain,
+        grains,
     )
+
+
+def _check_field(shape: tuple[int, ...], limits: Limits) -> None:
+    """Refuse a field that does not span a few of the longest waves looked for."""
+    edge = min(n * p for n, p in zip(shape, limits.pixel, strict=True))
+    if edge * limits.k_min < WAVES:
+        raise AnalysisError(
+            f"the field is {edge:.3g} nm wide: too small for lattices of "
+            f"{1 / limits.k_min:.2g} nm; check the pixel size"
+        )
 
 
 def _inside(view: View, found: Reflections, limits: Limits) -> tuple[np.ndarray, np.ndarray]:

@@ -124,8 +124,18 @@ def _table(row: np.ndarray, identity: Identity, grain: np.ndarray) -> Grains:
     kind = np.where(identity.line, np.where(count > 1, ROW, SPOT), ZONE).astype(np.uint8)
     zero = np.zeros(many)
     return Grains(
-        identity.posterior[:, :-1], kind, identity.zone, identity.residual, count, hkl, explained,
-        zero, zero, zero, identity.scale, identity.scale_sigma,
+        identity.posterior[:, :-1],
+        kind,
+        identity.zone,
+        identity.residual,
+        count,
+        hkl,
+        explained,
+        zero,
+        zero,
+        zero,
+        identity.scale,
+        identity.scale_sigma,
     )
 
 
@@ -149,6 +159,16 @@ def _unknown(shape: tuple[int, ...], phases: int) -> Identity:
 def _nothing(phases: int) -> Grains:
     none = np.zeros(0)
     return Grains(
-        np.zeros((0, phases)), np.zeros(0, np.uint8), np.zeros((0, 3), int), none,
-        np.zeros(0, int), np.zeros((0, 3), int), np.zeros(0, bool), none, none, none, 0.0, np.nan,
+        np.zeros((0, phases)),
+        np.zeros(0, np.uint8),
+        np.zeros((0, 3), int),
+        none,
+        np.zeros(0, int),
+        np.zeros((0, 3), int),
+        np.zeros(0, bool),
+        none,
+        none,
+        none,
+        0.0,
+        np.nan,
     )

@@ -21,7 +21,7 @@ def overlaps(mask: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
 
 
 def group(mask: scipy.sparse.csr_array) -> np.ndarray:
-    """Number the grains: int [region]. Average linkage, so that no chain joins what only touches."""
+    """Number the grains, int [region], by average linkage: no chain joins what only touches."""
     near = overlaps(mask)
     many = near.shape[0]
     if not many:

@@ -90,8 +90,9 @@ def gather(
     row = np.full(shape, -1)
     row[group[order], rank] = order
     valid = row >= 0
-    pad = [np.where(valid, values[row], 1.0) for values in (k, *_errors(k, sigma, size, prior))]
-    return Spots(*pad, valid, row)
+    across, along = _errors(k, sigma, size, prior)
+    padded = [np.where(valid, values[row], 1.0) for values in (k, across, along)]
+    return Spots(padded[0], padded[1], padded[2], valid, row)
 
 
 def _errors(
@@ -121,7 +122,7 @@ def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
     np.maximum.at(rival, group, unknown_lattice(spots, group, base, prior.k_max))
     evidence += np.log((1 - prior.unknown) / phases)
     rival += np.log(prior.unknown)
-    return _conclude(spots, known, these, scores, evidence, rival, line, grid, prior)
+    return _conclude(spots, these, scores, evidence, rival, line, grid, prior)
 
 
 def _bases(spots: Spots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -247,7 +248,6 @@ def _by_phase(logs: np.ndarray, these: Hypotheses, many: int, phases: int) -> np
 
 def _conclude(
     spots: Spots,
-    known: Candidates,
     these: Hypotheses,
     scores: Scores,
     evidence: np.ndarray,
@@ -264,16 +264,17 @@ def _conclude(
     likelihood = np.exp(every - top)
     likelihood = np.einsum("gps,gst->gpt", likelihood, _blur(grid, _common(spots, prior)))
     total = likelihood.sum(axis=1)
-    log_scale = np.log(np.maximum(total, 1e-300)).sum(axis=0) - (grid / prior.scale_tolerance) ** 2 / 2
+    log_scale = (
+        np.log(np.maximum(total, 1e-300)).sum(axis=0) - (grid / prior.scale_tolerance) ** 2 / 2
+    )
     weight = np.exp(log_scale - log_scale.max())
     weight /= weight.sum()
     posterior = (likelihood / np.maximum(total, 1e-300)[:, None] * weight).sum(axis=2)
     scale = float((weight * grid).sum())
     spread = float(np.sqrt((weight * (grid - scale) ** 2).sum()))
     best = _best(these, scores, posterior, scale)
-    return Identity(
-        posterior, line, *_describe(spots, known, these, scores, best, scale), scale, spread
-    )
+    phase, zone, residual, hkl, explained = _describe(spots, these, scores, best, scale)
+    return Identity(posterior, line, phase, zone, residual, hkl, explained, scale, spread)
 
 
 def _common(spots: Spots, prior: Prior) -> np.ndarray:
@@ -296,7 +297,7 @@ def _blur(grid: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 
 def _best(these: Hypotheses, scores: Scores, posterior: np.ndarray, scale: float) -> np.ndarray:
-    """Row of the best hypothesis of each group's most probable candidate, -1 where there is none."""
+    """Row of the best hypothesis of each group's most probable candidate, -1 for none."""
     value = scores.constant - scores.chi2 @ np.array([1, scale, scale**2]) / 2
     leader = posterior[:, :-1].argmax(axis=1)
     rows = np.flatnonzero(these.phase == leader[these.group])
@@ -308,14 +309,12 @@ def _best(these: Hypotheses, scores: Scores, posterior: np.ndarray, scale: float
 
 def _describe(
     spots: Spots,
-    known: Candidates,
     these: Hypotheses,
     scores: Scores,
     best: np.ndarray,
     scale: float,
 ) -> tuple[np.ndarray, ...]:
     """Candidate, zone axis, residual, indices and explained spots of each group's best row."""
-    del known
     found = best >= 0
     shape = spots.k.shape
     if not len(these.group):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -36,24 +36,31 @@ class PhaseMapper:
     strain_tolerance: float = 0.004
     """Standard deviation of the relative error of one grain's lattice parameter."""
     distortion_tolerance: float = 0.004
-    """Standard deviation of the relative misplacement of a single spot: tilts, anisotropic pixels."""
+    """Standard deviation of the relative misplacement of one spot: tilts, anisotropic pixels."""
     unknown_prior: float = 0.1
     """Probability, before looking, that a grain is none of the candidates."""
     label_above: float = 0.5
     """A grain is labelled with a phase whose posterior is at least this, else `unknown`."""
-    label_row_above: float = 0.9
+    label_row_above: float = 0.7
     """The same for a grain that shows only one row of spots: d alone rarely tells the phase."""
     map_pixel: float = 0.5
     """Pixel of the maps, nm."""
     temperature: float | None = None
-    """Of the specimen, K; overrides the calibration's. Cells follow where the expansion is known."""
+    """Of the specimen, K; overrides the calibration's. Cells follow it where the expansion is
+    known."""
     workers: int = 1
     """Threads of the FFTs."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
-        for name in ("false_alarms", "k_min", "map_pixel", "scale_tolerance", "strain_tolerance",
-            "distortion_tolerance"):
+        for name in (
+            "false_alarms",
+            "k_min",
+            "map_pixel",
+            "scale_tolerance",
+            "strain_tolerance",
+            "distortion_tolerance",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
         if not self.k_min < self.k_max:
@@ -96,27 +103,8 @@ class PhaseMapper:
     def _limits(self, calibration: Calibration) -> Limits:
         """The settings in the unit that the image is measured in."""
         pixel = calibration.pixel_size
-        shared = {
-            "false_alarms": self.false_alarms,
-            "scale_tolerance": self.scale_tolerance,
-            "strain": self.strain_tolerance,
-            "distortion": self.distortion_tolerance,
-            "unknown_prior": self.unknown_prior,
-            "label_above": self.label_above,
-            "label_row_above": self.label_row_above,
-            "workers": self.workers,
-        }
         if pixel is None:
-            # 128 pixels are a window whatever they measure; the image is kept at its resolution.
-            return Limits(
-                pixel=(1.0, 1.0),
-                windows=(128.0, 256.0),
-                k_min=12 / 128,
-                k_max=0.45,
-                map_pixel=8.0,
-                calibrated=False,
-                **shared,
-            )
+            return self._in_pixels()
         if not all(np.isfinite(p) and p > 0 for p in pixel):
             raise AnalysisError(f"the pixel size must be positive, not {pixel} nm")
         nyquist = 0.5 / max(pixel)
@@ -133,5 +121,18 @@ class PhaseMapper:
             k_max=self.k_max,
             map_pixel=self.map_pixel,
             calibrated=True,
-            **shared,
+            false_alarms=self.false_alarms,
+            scale_tolerance=self.scale_tolerance,
+            strain=self.strain_tolerance,
+            distortion=self.distortion_tolerance,
+            unknown_prior=self.unknown_prior,
+            label_above=self.label_above,
+            label_row_above=self.label_row_above,
+            workers=self.workers,
         )
+
+    def _in_pixels(self) -> Limits:
+        """Windows of 128 pixels, whatever they measure, on the image as it is."""
+        measured = replace(self, windows=(128.0, 256.0), k_min=12 / 128, k_max=0.45, map_pixel=8.0)
+        limits = measured._limits(Calibration(pixel_size=(1.0, 1.0)))
+        return replace(limits, calibrated=False)

@@ -14,7 +14,7 @@ VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
 """The classes before the candidates."""
 EDGE = 0.5
 """A grain ends where its mean amplitude falls to this fraction."""
-SHARPER = 0.7
+SHARPER = 0.6
 """The maps' blur over the one that regions were found with: the grains are known now."""
 
 

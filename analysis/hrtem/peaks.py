@@ -18,7 +18,9 @@ exp(T^2 e^2 / 2), 1.3 in the exponent at T = 18 and e = 9 %."""
 CORE = 0.45
 """Diameter of the grains whose side lobes are expected, as a fraction of the window."""
 
-_SQUARE = np.stack(np.meshgrid(np.arange(-5, 6), np.arange(-5, 6), indexing="ij"), -1).reshape(-1, 2)
+_SQUARE = np.stack(np.meshgrid(np.arange(-5, 6), np.arange(-5, 6), indexing="ij"), -1).reshape(
+    -1, 2
+)
 _RADIUS = np.hypot(_SQUARE[:, 0], _SQUARE[:, 1])
 NEAR = _SQUARE[np.abs(_SQUARE).max(axis=1) <= 1]
 ANNULUS = _SQUARE[(_RADIUS >= 2.5) & (_RADIUS <= 5)]
@@ -43,7 +45,7 @@ class Peaks:
 
 
 def threshold(false_alarms: float, trials: float) -> float:
-    """z that noise exceeds `false_alarms` times in `trials` independent looks."""
+    """Give the z that noise exceeds `false_alarms` times in `trials` independent looks."""
     return float(np.log(max(trials, 1.0) / false_alarms)) + SLACK
 
 
@@ -65,7 +67,7 @@ def ratio(
 
 
 def pair_threshold(false_alarms: float, trials: float) -> float:
-    """z that noise exceeds in two neighbouring tiles at one place in k, as often.
+    """Give the z that noise exceeds in two neighbouring tiles at one place in k, as often.
 
     Half-overlapped Hann tiles share 1/6 of their amplitude along an axis: after z = T in one, the
     other exceeds T with exp(-(1 - 1/6)^2 / (1 - 1/36) T) = exp(-0.714 T). Each look has about
@@ -94,7 +96,7 @@ def find_peaks(z: np.ndarray, bins: Rings, above: float) -> Peaks:
 def _take(
     z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
-    """z at `offsets[m, (y, x)]` from each bin, [n, m]; beyond kx = 0 lies the Friedel partner."""
+    """Take z at `offsets[m, (y, x)]` from each bin: [n, m]; beyond kx = 0 by Friedel's law."""
     jy = (iy[:, None] + offsets[:, 0]) % z.shape[1]
     jx = ix[:, None] + offsets[:, 1]
     jy = np.where(jx < 0, -jy % z.shape[1], jy)
@@ -104,7 +106,7 @@ def _take(
 
 
 def _local(z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray) -> np.ndarray:
-    """z without a spot around each bin, at least 1: upper quartile of a ring about it, over ln 4.
+    """Level of z about each bin without its spot, at least 1: upper quartile of a ring over ln 4.
 
     A streak from an edge of the specimen (Fresnel fringes, low k) is a background too; the other
     spots of a crystal fill too little of the ring to count.
@@ -114,14 +116,15 @@ def _local(z: np.ndarray, tile: np.ndarray, iy: np.ndarray, ix: np.ndarray) -> n
     around.sort(axis=1)
     place = around.shape[1] - 1 - count // 4
     quartile: np.ndarray = around[np.arange(len(around)), place] / np.log(4.0)
-    return np.maximum(quartile, 1.0)
+    return np.asarray(np.maximum(quartile, 1.0))
 
 
 def _offset(three: np.ndarray) -> np.ndarray:
     """Vertex of the parabola through three logarithms (bias 0.016 bin in a Hann window)."""
     curve = three[:, 0] - 2 * three[:, 1] + three[:, 2]
     slope = 0.5 * (three[:, 0] - three[:, 2])
-    return np.clip(np.divide(slope, curve, out=np.zeros_like(curve), where=curve < 0), -0.6, 0.6)
+    vertex = np.divide(slope, curve, out=np.zeros_like(curve), where=curve < 0)
+    return np.asarray(np.clip(vertex, -0.6, 0.6))
 
 
 def lobes(z: np.ndarray, reach: np.ndarray) -> np.ndarray:

@@ -60,7 +60,9 @@ def _cell_vectors(cell: tuple[float, ...]) -> np.ndarray:
     ca, cb, cg = np.cos(np.radians(cell[3:]))
     sg = np.sqrt(1 - cg**2)
     cx, cy = cb, (ca - cb * cg) / sg
-    return np.array([[a, 0, 0], [b * cg, b * sg, 0], [c * cx, c * cy, c * np.sqrt(1 - cx**2 - cy**2)]])
+    return np.array(
+        [[a, 0, 0], [b * cg, b * sg, 0], [c * cx, c * cy, c * np.sqrt(1 - cx**2 - cy**2)]]
+    )
 
 
 @lru_cache(maxsize=1)
@@ -122,14 +124,14 @@ def load_phase(name: str, temperature: float | None, k_max: float) -> Phase:
 
 def centred(letter: str, hkl: np.ndarray) -> np.ndarray:
     """Which `hkl[..., 3]` the centring of the lattice allows."""
-    h, k, l = np.moveaxis(hkl, -1, 0)
+    h, k, m = np.moveaxis(hkl, -1, 0)
     rules = {
-        "A": (k + l) % 2 == 0,
-        "B": (h + l) % 2 == 0,
+        "A": (k + m) % 2 == 0,
+        "B": (h + m) % 2 == 0,
         "C": (h + k) % 2 == 0,
-        "I": (h + k + l) % 2 == 0,
-        "F": ((h + k) % 2 == 0) & ((k + l) % 2 == 0),
-        "R": (-h + k + l) % 3 == 0,
+        "I": (h + k + m) % 2 == 0,
+        "F": ((h + k) % 2 == 0) & ((k + m) % 2 == 0),
+        "R": (-h + k + m) % 3 == 0,
     }
     allowed: np.ndarray = rules.get(letter, np.ones(h.shape, bool))
     return allowed

@@ -32,5 +32,7 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if top == float(pixels.min()):
         notes.append("all pixels are equal: there is nothing to see")
     elif (clipped := float(np.mean(pixels == top))) > 0.01:
-        notes.append(f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear")
+        notes.append(
+            f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
+        )
     return pixels, notes

@@ -43,7 +43,7 @@ class Refined:
     @property
     def length(self) -> np.ndarray:
         """Geometric mean of the two lengths."""
-        return np.sqrt(self.length_y * self.length_x)
+        return np.asarray(np.sqrt(self.length_y * self.length_x))
 
 
 def refine(
@@ -101,7 +101,9 @@ def _cut(
         rows = first[:, None] + np.arange(many)
         offset = (rows - centre[:, None]) * pixel
         inside = np.abs(offset) < lengths[axis][:, None] / 2
-        window = np.where(inside, 0.5 + 0.5 * np.cos(2 * np.pi * offset / lengths[axis][:, None]), 0)
+        window = np.where(
+            inside, 0.5 + 0.5 * np.cos(2 * np.pi * offset / lengths[axis][:, None]), 0
+        )
         window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
         index.append(rows)
         offsets.append(offset)
@@ -125,7 +127,9 @@ def _climb(
         kx = kx + _vertex(logs[:, 1, :]) * sx
         ky = ky0 + np.clip(ky - ky0, -1 / lengths[0], 1 / lengths[0])
         kx = kx0 + np.clip(kx - kx0, -1 / lengths[1], 1 / lengths[1])
-    shift_y, shift_x = _mean_shift(_ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN))
+    shift_y, shift_x = _mean_shift(
+        _ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN)
+    )
     return ky + shift_y / lengths[0], kx + shift_x / lengths[1], best
 
 
@@ -155,7 +159,9 @@ def _ratio(
     turn_x = np.exp(-2j * np.pi * fx[:, :, None] * windows.x[:, None, :]) * windows.wx[:, None, :]
     real = np.concatenate([turn_y.real, turn_y.imag], axis=1).astype(np.float32)
     half = real @ windows.pixels
-    field = (half[:, : len(steps)] + 1j * half[:, len(steps) :]) @ turn_x.transpose(0, 2, 1).astype(np.complex64)
+    field = (half[:, : len(steps)] + 1j * half[:, len(steps) :]) @ turn_x.transpose(0, 2, 1).astype(
+        np.complex64
+    )
     power = np.square(field.real) + np.square(field.imag)
     levels, width = windows.rings
     place = np.clip(np.hypot(fy[:, :, None], fx[:, None, :]) / width, 0, levels.shape[1] - 1.001)
@@ -170,7 +176,7 @@ def _vertex(three: np.ndarray) -> np.ndarray:
     curve = three[:, 0] - 2 * three[:, 1] + three[:, 2]
     slope = 0.5 * (three[:, 0] - three[:, 2])
     step = np.where(curve < 0, slope / np.minimum(curve, -1e-9), np.sign(-slope))
-    return np.clip(step, -1.0, 1.0)
+    return np.asarray(np.clip(step, -1.0, 1.0))
 
 
 def k_sigma(snr: np.ndarray, length: np.ndarray) -> np.ndarray:

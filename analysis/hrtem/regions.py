@@ -44,10 +44,7 @@ class Regions:
         return Regions(
             self.component[index],
             self.mask[index],
-            *(
-                getattr(self, name)[index]
-                for name in ("peak", "y", "x", "sigma_y", "sigma_x")
-            ),
+            *(getattr(self, name)[index] for name in ("peak", "y", "x", "sigma_y", "sigma_x")),
         )
 
 
@@ -73,8 +70,13 @@ def regions(
     inside = good[label] & (strength > HALF * top[label])
     number = (np.cumsum(good) - 1)[label[inside]]
     return _table(
-        number, flat[inside], strength[inside], component[good], (top / noise[component])[good],
-        power.shape, pixel,
+        number,
+        flat[inside],
+        strength[inside],
+        component[good],
+        (top / noise[component])[good],
+        power.shape,
+        pixel,
     )
 
 

@@ -56,7 +56,7 @@ def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.nd
     """Mark the half plane but for discs about spots."""
     kept = np.ones(view.spectrum.shape, bool)
     ny = kept.shape[0]
-    by, bx = (radius * size for size in view.size)
+    by, bx = radius * view.size[0], radius * view.size[1]
     reach_y, reach_x = np.arange(-int(by), int(by) + 1), np.arange(-int(bx), int(bx) + 1)
     disc = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 <= 1
     dy, dx = np.nonzero(disc)
@@ -72,9 +72,7 @@ def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Mean over blocks as equal as whole pixels allow."""
     edges = [np.arange(m) * n // m for n, m in zip(field.shape, shape, strict=True)]
     sums = np.add.reduceat(np.add.reduceat(field, edges[1], axis=1), edges[0], axis=0)
-    counts = [
-        np.diff(np.r_[edge, n]) for edge, n in zip(edges, field.shape, strict=True)
-    ]
+    counts = [np.diff(np.r_[edge, n]) for edge, n in zip(edges, field.shape, strict=True)]
     mean: np.ndarray = sums / (counts[0][:, None] * counts[1][None, :])
     return mean
 

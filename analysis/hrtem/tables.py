@@ -159,6 +159,12 @@ def _spots(
                 k,
             ),
             "snr": ([r.snr for r in all_of], np.float64, "power over local background", "1"),
+            "amplitude": (
+                [r.amplitude for r in all_of],
+                np.float64,
+                "largest amplitude of the fringes",
+                "counts",
+            ),
             "y": ([r.regions.y for r in all_of], np.float64, "centroid of the fringes", length),
             "x": ([r.regions.x for r in all_of], np.float64, "centroid of the fringes", length),
             "grain": (rows, np.int32, "row of the grain table, -1 none", None),
@@ -171,9 +177,7 @@ def spot_labels(one: Found, known: Candidates, limits: Limits) -> np.ndarray:
     """Phase and indices of each spot of one image, empty where there is no label."""
     labels = []
     grain_class = one.grains.classes(limits.label_above, limits.label_row_above)
-    for row, hkl, explained in zip(
-        one.grain, one.grains.hkl, one.grains.explained, strict=True
-    ):
+    for row, hkl, explained in zip(one.grain, one.grains.hkl, one.grains.explained, strict=True):
         kind = int(grain_class[row]) if row >= 0 else UNKNOWN
         named = explained and kind > UNKNOWN
         labels.append(f"{known.names[kind - UNKNOWN - 1]} {indices(hkl)}" if named else "")

@@ -16,6 +16,7 @@ import zmq
 from ...stream.decompress import encode
 from ...stream.dectris import Encoder
 from ...stream.messages import Buffer, Frame, RunStart, RunStop
+from ...stream.sockets import open_socket
 
 DISTINCT = 4
 """Different images, so that no cache knows the next one."""
@@ -53,8 +54,7 @@ def images(size: int, encoding: str) -> list[Frame]:
 def main() -> None:
     """Send a series each time that `go` is read; leave at the end of stdin."""
     want = orjson.loads(sys.stdin.readline())
-    socket = zmq.Context.instance().socket(zmq.PUSH)
-    socket.setsockopt(zmq.SNDHWM, max(4, (64 << 20) // (want["size"] ** 2 * 2)))
+    socket = open_socket(zmq.PUSH, send_hwm=max(4, (64 << 20) // (want["size"] ** 2 * 2)))
     socket.bind("tcp://127.0.0.1:*")
     packed = images(want["size"], want["encoding"])
     encoder = Encoder()

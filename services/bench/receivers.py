@@ -18,6 +18,7 @@ import zmq
 from ...stream.decompress import decode
 from ...stream.ledger import Ledger
 from ...stream.messages import Frame, RunStop
+from ...stream.sockets import open_socket
 from ...stream.sources import ZmqSource
 from ...stream.urls import parse_url
 
@@ -53,8 +54,7 @@ def ours(endpoint: str, frames: int, unpack: bool, verify: bool) -> dict[str, An
 def bare(endpoint: str, frames: int, unpack: bool, verify: bool) -> dict[str, Any]:
     """Receive and, if wanted, decode and sum: no checks, no account, no run."""
     del verify
-    socket = zmq.Context.instance().socket(zmq.PULL)
-    socket.setsockopt(zmq.RCVHWM, 256)
+    socket = open_socket(zmq.PULL, receive_hwm=256)
     socket.connect(endpoint)
     unpacked = _bare_decoder()
     total: np.ndarray | None = None
@@ -83,7 +83,7 @@ def _bare_decoder() -> Callable[[memoryview], np.ndarray]:
     try:
         from dectris.compression import decompress
     except ImportError:
-        import bitshuffle  # type: ignore[import-not-found]
+        import bitshuffle
 
         def by_bitshuffle(blob: memoryview) -> np.ndarray:
             size = int.from_bytes(blob[:8], "big") // 2

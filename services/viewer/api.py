@@ -137,7 +137,7 @@ class Api:
         except WireError as error:
             text = f"frame {frame.number} of run {frame.run!r} can't be decoded: {error}"
             return json_answer({"error": text}, 422)
-        axes = pictures.axes_of_image(held.start, shown.step)
+        axes = pictures.axes_of_image(self.state.calibration(frame), shown.step)
         return array_answer(shown.pixels, _facts(held, frame.number, shown, axes))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ...analysis.preview import Preview, preview
 from ...stream.decompress import decode
-from ...stream.messages import Frame, RunStart
+from ...stream.messages import Frame
 from .state import Held
 
 KEPT = 6
@@ -52,9 +52,9 @@ def of_array(values: np.ndarray, size: int, enc: str) -> Preview:
     return Preview(values[::step, ::step], 1.0, 0.0, step, 0.0, 0.0)
 
 
-def axes_of_image(start: RunStart | None, step: int) -> dict[str, Any]:
+def axes_of_image(calibration: Mapping[str, Any], step: int) -> dict[str, Any]:
     """Centre of the first preview pixel, step and unit along y and x, from the calibration."""
-    size = start.calibration.get("pixel_size_nm") if start else None
+    size = calibration.get("pixel_size_nm")
     try:
         steps = [float(value) for value in size or ()]
     except (TypeError, ValueError):

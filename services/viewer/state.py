@@ -17,7 +17,7 @@ M = TypeVar("M", Frame, Result)
 RunKey: TypeAlias = tuple[str, str]
 
 RUNS = 64
-"""How many runs' starts are remembered."""
+"""How many runs' calibrations are remembered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +26,6 @@ class Held(Generic[M]):
 
     seq: int
     message: M
-    start: RunStart | None
     nbytes: int
     pictures: OrderedDict[Any, asyncio.Future[Any]] = field(default_factory=OrderedDict)
 
@@ -42,10 +41,10 @@ class Ring(Generic[M]):
         self._held: deque[Held[M]] = deque()
         self._bytes = 0
 
-    def add(self, message: M, start: RunStart | None, nbytes: int) -> Held[M]:
+    def add(self, message: M, nbytes: int) -> Held[M]:
         """Keep `message`; the oldest go."""
         self.seq += 1
-        held = Held(self.seq, message, start, nbytes)
+        held = Held(self.seq, message, nbytes)
         self._held.append(held)
         self._bytes += nbytes
         while len(self._held) > 1 and (len(self._held) > self.length or self._bytes > self.memory):
@@ -80,7 +79,7 @@ class ViewState:
         self.stop: RunStop | None = None
         self.run: RunKey | None = None
         self.viewers = 0
-        self._starts: OrderedDict[RunKey, RunStart] = OrderedDict()
+        self._calibrations: OrderedDict[RunKey, Mapping[str, Any]] = OrderedDict()
         self._status_at: float | None = None
         self._frame_at: float | None = None
         self._bell = asyncio.Event()
@@ -88,11 +87,12 @@ class ViewState:
     def take(self, message: RunStart | Frame | Result | RunStop | Mapping[str, Any]) -> None:
         """Show `message` from now on; a mapping is a status notice, all of its keys optional."""
         if isinstance(message, Frame):
-            self.frames.add(message, self._start_of(message), message.nbytes)
+            self.frames.add(message, message.nbytes)
             self._frame_at = time.monotonic()
             self.run = (message.source, message.run)
         elif isinstance(message, Result):
-            self.results.add(message, self._start_of(message), message.data.nbytes)
+            self.results.add(message, message.data.nbytes)
+            self._calibrate(message.source, message.run, message.provenance.get("calibration"))
             self.metrics.count_result(message)
         elif isinstance(message, RunStart):
             self._begin(message)
@@ -100,6 +100,8 @@ class ViewState:
             self.stop = message
         else:
             self.status = dict(message)
+            source, run = (str(message.get(key)) for key in ("source", "run"))
+            self._calibrate(source, run, message.get("calibration"))
             self._status_at = time.monotonic()
             self.metrics.count_status(self.status)
         self._ring()
@@ -113,6 +115,10 @@ class ViewState:
             except TimeoutError:
                 return look()
         return found
+
+    def calibration(self, message: Frame | Result) -> Mapping[str, Any]:
+        """What the pixels of the message's run measure, as far as it was said."""
+        return self._calibrations.get((message.source, message.run), {})
 
     def ready(self) -> tuple[bool, str]:
         """Whether the service does its work now, and why not."""
@@ -150,12 +156,15 @@ class ViewState:
     def _begin(self, start: RunStart) -> None:
         self.run = (start.source, start.run)
         self.stop = None
-        self._starts[self.run] = start
-        while len(self._starts) > RUNS:
-            self._starts.popitem(last=False)
+        self._calibrate(start.source, start.run, start.calibration)
 
-    def _start_of(self, message: Frame | Result) -> RunStart | None:
-        return self._starts.get((message.source, message.run))
+    def _calibrate(self, source: str, run: str, calibration: Any) -> None:
+        """Remember what a run's pixels measure; a page that came late never saw the run's start."""
+        if isinstance(calibration, Mapping) and calibration:
+            self._calibrations[source, run] = calibration
+            self._calibrations.move_to_end((source, run))
+            while len(self._calibrations) > RUNS:
+                self._calibrations.popitem(last=False)
 
     def _ring(self) -> None:
         self._bell.set()

@@ -30,7 +30,7 @@ from ..errors import ArchiveError, WireError
 from ..framenumbers import Numbers
 from ..messages import Frame, Pixels, Result, RunStart, RunStop
 from . import names, tree
-from .disk import reserve, sync, words
+from .disk import Reserve, sync, words
 from .frames import FrameRows
 from .intake import Intake
 from .results import Results
@@ -73,7 +73,8 @@ class Archive:
         self._saved = time.monotonic()
         self._far: FrameRows | None = None
         with contextlib.ExitStack() as opened:
-            self._reserve = opened.enter_context(reserve(part.parent, limits.reserve_bytes))
+            self._reserve = Reserve(part.parent, limits.reserve_bytes)
+            opened.callback(self._reserve.close)
             self._file = opened.enter_context(
                 h5py.File(part, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
             )
@@ -132,6 +133,7 @@ class Archive:
         with self._writing():
             self._save()
             tree.end(self._entry, stop)
+            self._reserve.close()
             self._file.close()
         self._failure = f"the archive of run {self._start.run!r} is closed"
         self._reserve.close()
@@ -152,6 +154,7 @@ class Archive:
         if self._failure is None:
             with contextlib.suppress(ArchiveError), self._writing():
                 self._save()
+                self._reserve.close()
                 self._file.close()
                 sync(self.part)
             self._failure = self._failure or f"{self.part} was abandoned"
@@ -183,11 +186,12 @@ class Archive:
             self._save()
 
     def _save(self) -> None:
-        self._rows.save()
-        if self._far is not None:
-            self._far.save()
-        self._results.save()
-        self._file.flush()
+        with self._reserve.lent():  # a flush that fails can crash the process later
+            self._rows.save()
+            if self._far is not None:
+                self._far.save()
+            self._results.save()
+            self._file.flush()
         for number in self._pending:
             self.kept.add(number)
         self._pending.clear()

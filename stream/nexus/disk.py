@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 
-def reserve(folder: Path, nbytes: int) -> BinaryIO:
-    """Take up disk space under no name: closing it, also by dying, gives the space back."""
-    file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
-    try:
-        data = memoryview(os.urandom(nbytes))  # random, because some disks keep zeros for nothing
-        while data:
-            data = data[file.write(data) :]
-    except BaseException:
-        file.close()
-        raise
-    return file
+class Reserve:
+    """Disk space taken up under no name: it comes back when it is let go, also by dying."""
+
+    def __init__(self, folder: Path, nbytes: int) -> None:
+        """Take `nbytes` of the disk that `folder` is on; OSError if it has not got them."""
+        self._nbytes = nbytes
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
+        try:
+            self.take()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let the space go for what is done inside, and take it again."""
+        if not self._file.closed:
+            self._file.truncate(0)
+        yield
+        if not self._file.closed:
+            self.take()
+
+    def take(self) -> None:
+        """Take the space, really: not as a hole in a file."""
+        os.posix_fallocate(self._file.fileno(), 0, self._nbytes)
+
+    def close(self) -> None:
+        """Let the space go for good."""
+        self._file.close()
 
 
 def sync(path: Path) -> None:

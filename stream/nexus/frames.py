@@ -97,13 +97,13 @@ class FrameRows:
     def put(self, frame: Frame, chunks: Mapping[str, tuple[Buffer, int]]) -> None:
         """Write a frame's chunks (`storable`) at its row; its facts wait for `save`."""
         row = frame.number if self._by_number else self.rows
+        self.rows = max(self.rows, row + 1)
         for name, (data, mask) in chunks.items():
             channel = self._channels.get(name) or self._new(name, frame.channels[name])
             if row >= channel.rows:
                 channel.rows = row + 1
                 channel.dataset.set_extent((row + 1, *channel.shape))
             channel.dataset.write_direct_chunk((row, 0, 0), data, mask)
-        self.rows = max(self.rows, row + 1)
         valid = VALID["whole" if len(chunks) == len(self._channels) else "partial"]
         start, length = 0, 0
         if frame.metadata:
@@ -122,7 +122,7 @@ class FrameRows:
             return
         self._metadata.save()
         for channel in self._channels.values():
-            if channel.rows != self.rows:
+            if channel.rows < self.rows:
                 channel.rows = self.rows
                 channel.dataset.set_extent((self.rows, *channel.shape))
         rows = np.array(sorted(self._pending))

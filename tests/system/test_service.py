@@ -93,7 +93,7 @@ def test_every_wrong_frame_is_listed_under_its_own_reason(
     cut = frame("1", 4)
     pixels = cut.channels["data"]
     short = Frame("x", "1", 4, {"data": pixels.__class__(SHAPE, "<u2", "bslz4", pixels.data[:60])})
-    for message in [
+    sent: list[Message] = [
         start("1", 8),
         frame("1", 0),
         frame("1", 2),
@@ -106,7 +106,8 @@ def test_every_wrong_frame_is_listed_under_its_own_reason(
         frame("1", 7),
         RunStop("x", "1"),
         RunStop("x", "1"),  # double end
-    ]:
+    ]
+    for message in sent:
         assert detector.send(message)
     said = service.end(60)
     (run,) = [run for run in said["runs"] if run["run"] == "1"]

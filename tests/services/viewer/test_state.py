@@ -24,8 +24,8 @@ def test_memory_bounds_the_ring_but_never_the_newest(run: Any) -> None:
 def test_runs_without_number_are_not_all_remembered() -> None:
     state = ViewState()
     for number in range(1000):
-        state.take(RunStart("camera", f"run {number}"))
-    assert len(state._starts) < 100
+        state.take(RunStart("camera", f"run {number}", calibration={"voltage_kV": 1}))
+    assert len(state._calibrations) < 100
 
 
 def test_sequence_numbers_go_on_over_a_restart(run: Any) -> None:

@@ -8,8 +8,8 @@ import { useNotices, useShown, type Link } from './live';
 import { PlanePanel } from './PlanePanel';
 import { useSettings, useTheme, type Settings } from './settings';
 import { TablePanel } from './TablePanel';
-import { viewsOf, type Selection } from './views';
-import type { Notice, Picture } from './wire';
+import { follow, viewsOf, type Selection } from './views';
+import type { Notice, Picture, ResultDoc } from './wire';
 import { words } from './words';
 
 export function App() {
@@ -17,7 +17,6 @@ export function App() {
   const theme = useTheme(settings.theme);
   const [paused, setPaused] = useState(false);
   const [help, setHelp] = useState(false);
-  const [selection, setSelection] = useState<Selection>();
   const [cursor, setCursor] = useState<number>();
   const { notice, at, link } = useNotices();
   const exact = paused || settings.log;
@@ -25,6 +24,7 @@ export function App() {
   const frameAge = useAge(notice, at, link);
   const { image, result, maps } = shown;
   const views = useMemo(() => viewsOf(result), [result]);
+  const [selection, setSelection] = useSelection(result);
   const hidden = useHidden(views.classes, settings.turned);
   const plane = views.planes[0];
   const planePicture = plane && maps[plane.name];
@@ -36,9 +36,6 @@ export function App() {
     help: () => setHelp((was) => !was),
     escape: () => (setHelp(false), setSelection(undefined)),
   });
-  useEffect(() => {
-    setSelection(undefined);
-  }, [image?.run]);
 
   const turn = (name: string) =>
     setSettings({
@@ -78,6 +75,7 @@ export function App() {
       <Alarms
         notice={notice}
         link={link}
+        result={result}
         frameAge={paused ? undefined : frameAge}
         problem={
           shown.problem
@@ -101,6 +99,7 @@ export function App() {
                   {...{ plane, result, selection, cursor }}
                   onCursor={setCursor}
                   picture={planePicture}
+                  classes={views.classes}
                   onSelect={setSelection}
                 />
               )}
@@ -117,6 +116,7 @@ export function App() {
                 <TablePanel
                   first={Object.keys(views.rowMaps)[0]}
                   {...{ result, selection }}
+                  classes={views.classes}
                   onSelect={setSelection}
                 />
               )}
@@ -180,6 +180,27 @@ function Help({ onClose }: { onClose: () => void }) {
       </dl>
     </div>
   );
+}
+
+/** What is selected, kept while results change: the thing itself, not its row number. */
+function useSelection(
+  result: ResultDoc | undefined,
+): [Selection | undefined, (selection: Selection | undefined) => void] {
+  const [kept, setKept] = useState<{ selection: Selection | undefined; result?: ResultDoc }>({
+    selection: undefined,
+  });
+  const selection = useMemo(
+    () => (kept.result === result ? kept.selection : follow(kept.result, result, kept.selection)),
+    [kept, result],
+  );
+  useEffect(() => {
+    if (kept.result !== result) setKept({ selection, result });
+  }, [kept, result, selection]);
+  const select = useCallback(
+    (next: Selection | undefined) => setKept({ selection: next, result }),
+    [result],
+  );
+  return [selection, select];
 }
 
 /** Seconds since the last frame, by the service's clock, counting on between notices. */

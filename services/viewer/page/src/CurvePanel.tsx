@@ -66,8 +66,8 @@ export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCurs
       ))}
     >
       <VisCanvas
-        abscissaConfig={{ visDomain: x, showGrid: true }}
-        ordinateConfig={{ visDomain: y, showGrid: true }}
+        abscissaConfig={{ visDomain: x, showGrid: true, formatTick: tick }}
+        ordinateConfig={{ visDomain: y, showGrid: true, formatTick: tick }}
       >
         <DefaultInteractions />
         <Hover onAt={onCursor} />
@@ -85,6 +85,8 @@ export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCurs
     </Panel>
   );
 }
+
+const tick = (value: number) => number(value, 6);
 
 function useDomain(low: number, high: number): [number, number] {
   return useMemo(() => [low, high > low ? high : low + 1], [low, high]);

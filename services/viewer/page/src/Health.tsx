@@ -1,8 +1,8 @@
 /** How the service is: one quiet strip, and words where something is wrong. */
 import type { ReactNode } from 'react';
-import { bytes, count, fixed, milliseconds, seconds } from './format';
+import { bytes, count, fixed, milliseconds, number, seconds } from './format';
 import type { Link } from './live';
-import type { Notice } from './wire';
+import type { Notice, ResultDoc } from './wire';
 import { words } from './words';
 
 interface Props {
@@ -107,14 +107,19 @@ function ranges(missing: [number, number][] | undefined): string {
 }
 
 /** What stands in the line when nothing is wrong. */
-function Quiet({ notice }: { notice: Notice | undefined }) {
-  const { archive, analysis, device } = notice?.status ?? {};
+function Quiet({ notice, result }: { notice: Notice | undefined; result: ResultDoc | undefined }) {
+  const { archive, analysis, device, calibration } = notice?.status ?? {};
+  const took = result?.latency_s;
   const { stop } = notice ?? {};
   return (
     <>
       {stop && <span>{words.stopped(stop.run, stop.status, stop.reason)}</span>}
+      {analysis && <span>{words.doing(analysis, result?.provenance.version, device)}</span>}
+      {typeof took === 'number' && <span>{words.took(seconds(took))}</span>}
+      {calibration?.pixel_size_nm && (
+        <span>{words.calibration(calibration.pixel_size_nm.map((n) => number(n)), calibration.origin)}</span>
+      )}
       {archive?.path && <span>{words.archive(archive.path)}</span>}
-      {analysis && <span>{words.doing(analysis, device)}</span>}
     </>
   );
 }
@@ -125,8 +130,9 @@ export function Alarms(props: {
   link: Link;
   frameAge: number | undefined;
   problem: string | undefined;
+  result: ResultDoc | undefined;
 }) {
-  const { notice, link, frameAge, problem } = props;
+  const { notice, link, frameAge, problem, result } = props;
   const running = notice?.status.state === 'running' && !notice.stop;
   const texts = [
     link === 'lost' && words.lost,
@@ -142,7 +148,7 @@ export function Alarms(props: {
       data-testid="alarms"
       title={texts.join('\n')}
     >
-      {texts.length ? texts.map((text, i) => <span key={i}>{text}</span>) : <Quiet notice={notice} />}
+      {texts.length ? texts.map((text, i) => <span key={i}>{text}</span>) : <Quiet notice={notice} result={result} />}
     </div>
   );
 }

@@ -39,7 +39,9 @@ export function ImagePanel(props: Props) {
   const locked = settings.locked && !layer ? settings.locked : undefined;
   const [colours, inverted] = COLOURS.find(([name]) => name === settings.colours) ?? COLOURS[0]!;
   const look = useLook(colours, inverted, settings.log, locked ?? [base.low, base.high]);
-  const classMap = views.classMap && maps[views.classMap.name];
+  const classes = views.classMap && maps[views.classMap.name];
+  // lengths and pixels do not lie over each other
+  const classMap = classes?.x.units === base.x.units ? classes : undefined;
 
   return (
     <Panel
@@ -74,7 +76,7 @@ export function ImagePanel(props: Props) {
             opacity={settings.opacity}
           />
         )}
-        {result && <Selected {...{ result, views, maps, selection }} />}
+        {result && classMap && <Selected {...{ result, views, maps, selection }} />}
       </Raster>
     </Panel>
   );
@@ -169,12 +171,12 @@ function Selected(props: {
   return (
     <>
       {outlines}
-      <Marks marks={centres(result, selection)} radius={4} />
+      <Marks marks={centres(result, views, selection)} radius={4} />
     </>
   );
 }
 
-function centres(result: ResultDoc, selection: Selection): Mark[] {
+function centres(result: ResultDoc, views: Views, selection: Selection): Mark[] {
   return Object.keys(result.tables).flatMap((table) => {
     const y = numbersOf(result, table, 'y');
     const x = numbersOf(result, table, 'x');
@@ -182,7 +184,7 @@ function centres(result: ResultDoc, selection: Selection): Mark[] {
     return y.flatMap((value, row) => {
       const there = Number.isFinite(value) && Number.isFinite(x[row]);
       if (!there || !isLinked(result, selection, table, row)) return [];
-      const colour = colourOfRow(result, table, row) ?? '#ffffff';
+      const colour = colourOfRow(result, views.classes, table, row) ?? '#ffffff';
       return [{ id: `${table}${row}`, y: value, x: x[row] ?? 0, colour, strong: false }];
     });
   });

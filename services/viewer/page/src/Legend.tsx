@@ -1,5 +1,5 @@
 /** The classes, how much of each there is, and which are shown; then the single numbers. */
-import { number, seconds, unit } from './format';
+import { number, unit } from './format';
 import type { Views } from './views';
 import type { ResultDoc } from './wire';
 import { words } from './words';
@@ -18,11 +18,15 @@ export function Legend({ result, views, hidden, onTurn }: Props) {
     <section className="panel legend" data-testid="legend">
       <header>
         <h2>{views.classMap?.variable.attrs.long_name ?? words.classes}</h2>
-        <span className="hint">{shares.size > 0 && shareTitle(views)}</span>
+        {shares.size > 0 && (
+          <span className="hint" title={shareTitle(views)}>
+            {shareTitle(views)}
+          </span>
+        )}
       </header>
       <ul>
         {views.classes.map(({ name, colour }) => (
-          <li key={name}>
+          <li key={name} className={shares.get(name) ? undefined : 'zero'}>
             <label>
               <input type="checkbox" checked={!hidden.has(name)} onChange={() => onTurn(name)} />
               <i className="swatch" style={{ background: colour }} />
@@ -63,36 +67,9 @@ export function Legend({ result, views, hidden, onTurn }: Props) {
           </li>
         ))}
       </ul>
-      <Origin result={result} />
       {result.attrs.note && <p className="note">{String(result.attrs.note)}</p>}
     </section>
   );
-}
-
-/** What the result stands on. */
-function Origin({ result }: { result: ResultDoc }) {
-  const { version, device } = result.provenance;
-  const facts: [string, string][] = [
-    [words.origin.analysis, `${result.analysis} ${plain(version)}`],
-    [words.origin.device, plain(device)],
-    [words.origin.latency, result.latency_s === null ? '' : seconds(result.latency_s)],
-  ];
-  return (
-    <dl className="origin">
-      {facts
-        .filter(([, text]) => text.trim())
-        .map(([name, text]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-    </dl>
-  );
-}
-
-function plain(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
 function shareTitle(views: Views): string {

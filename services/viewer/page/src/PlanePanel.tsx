@@ -1,6 +1,6 @@
 /** A picture over other axes than the specimen's, with the points of tables that lie in it. */
 import { useMemo, useState } from 'react';
-import { colourOfRow } from './classes';
+import { colourOfRow, type Class } from './classes';
 import { fixed, number, reciprocal, unit } from './format';
 import { Marks, Ring, ScaleBar, type Mark } from './Marks';
 import { Panel } from './Panel';
@@ -13,6 +13,7 @@ interface Props {
   plane: Named;
   picture: Picture;
   result: ResultDoc;
+  classes: Class[];
   selection: Selection | undefined;
   onSelect: (selection: Selection | undefined) => void;
   /** A distance from the middle that the pointer shows, here or in the curves. */
@@ -20,7 +21,7 @@ interface Props {
   onCursor: (at: number | undefined) => void;
 }
 
-export function PlanePanel({ plane, picture, result, selection, onSelect, cursor, onCursor }: Props) {
+export function PlanePanel({ plane, picture, result, classes, selection, onSelect, cursor, onCursor }: Props) {
   const [point, setPoint] = useState<{ y: number; x: number }>();
   const [dimY = 'y', dimX = 'x'] = plane.variable.dims;
   const look: Look = {
@@ -31,8 +32,8 @@ export function PlanePanel({ plane, picture, result, selection, onSelect, cursor
     high: picture.high,
   };
   const marks = useMemo(
-    () => marksOf(result, dimY, dimX, selection, onSelect),
-    [result, dimY, dimX, selection, onSelect],
+    () => marksOf(result, classes, dimY, dimX, selection, onSelect),
+    [result, classes, dimY, dimX, selection, onSelect],
   );
   const central = reciprocal(picture.x.units) !== undefined;
   const hover = (at: { y: number; x: number } | undefined) => {
@@ -64,6 +65,7 @@ export function PlanePanel({ plane, picture, result, selection, onSelect, cursor
 /** The rows of every table that has columns called like both axes. */
 function marksOf(
   result: ResultDoc,
+  classes: Class[],
   dimY: string,
   dimX: string,
   selection: Selection | undefined,
@@ -80,7 +82,7 @@ function marksOf(
         id: `${table}${row}`,
         y: value,
         x: x[row] ?? Number.NaN,
-        colour: colourOfRow(result, table, row) ?? '#ffffff',
+        colour: colourOfRow(result, classes, table, row) ?? '#ffffff',
         strong: isLinked(result, selection, table, row),
         label: String(labels?.[row] ?? ''),
         onPick: () => onSelect({ table, row }),

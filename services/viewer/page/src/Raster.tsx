@@ -10,6 +10,7 @@ import {
 } from '@h5web/lib';
 import { useThree } from '@react-three/fiber';
 import { useMemo, useRef, type ReactNode } from 'react';
+import { number } from './format';
 import grid from './grid';
 import type { Axis, Picture } from './wire';
 
@@ -45,8 +46,8 @@ export function Raster({ picture, look, bare = false, onPoint, onPick, children 
     <VisCanvas
       aspect="equal"
       showAxes={!bare}
-      abscissaConfig={{ visDomain: x }}
-      ordinateConfig={{ visDomain: y, flip: true }}
+      abscissaConfig={{ visDomain: x, formatTick: tick }}
+      ordinateConfig={{ visDomain: y, flip: true, formatTick: tick }}
     >
       <DefaultInteractions />
       <Hand onPoint={onPoint} onPick={onPick} />
@@ -64,6 +65,8 @@ export function Raster({ picture, look, bare = false, onPoint, onPick, children 
     </VisCanvas>
   );
 }
+
+const tick = (value: number) => number(value, 6);
 
 /** The outer edges of the first and last pixel; the same array as long as they stay. */
 function useEdges({ start, step }: Axis, n: number): [number, number] {

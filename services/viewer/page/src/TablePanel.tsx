@@ -1,6 +1,6 @@
 /** The result's tables, one row per thing; a click selects a thing everywhere. */
 import { useEffect, useRef, useState } from 'react';
-import { classesOf } from './classes';
+import { classesOf, speaksOf, type Class } from './classes';
 import { number, unit } from './format';
 import { Panel, Toggle } from './Panel';
 import { isLinked, type Selection } from './views';
@@ -9,13 +9,14 @@ import { words } from './words';
 
 interface Props {
   result: ResultDoc;
+  classes: Class[];
   /** The table that is shown first. */
   first: string | undefined;
   selection: Selection | undefined;
   onSelect: (selection: Selection | undefined) => void;
 }
 
-export function TablePanel({ result, first, selection, onSelect }: Props) {
+export function TablePanel({ result, classes, first, selection, onSelect }: Props) {
   const names = Object.keys(result.tables).sort((a, b) => Number(b === first) - Number(a === first));
   const [chosen, setChosen] = useState<string>();
   const name = chosen && names.includes(chosen) ? chosen : first ?? names[0];
@@ -31,7 +32,7 @@ export function TablePanel({ result, first, selection, onSelect }: Props) {
       ))}
     >
       {name !== undefined && table && table.rows > 0 ? (
-        <Rows {...{ result, name, selection, onSelect }} />
+        <Rows {...{ result, classes, name, selection, onSelect }} />
       ) : (
         <p className="empty">{words.noRows}</p>
       )}
@@ -41,11 +42,12 @@ export function TablePanel({ result, first, selection, onSelect }: Props) {
 
 function Rows(props: {
   result: ResultDoc;
+  classes: Class[];
   name: string;
   selection: Selection | undefined;
   onSelect: (selection: Selection | undefined) => void;
 }) {
-  const { result, name, selection, onSelect } = props;
+  const { result, classes, name, selection, onSelect } = props;
   const table = result.tables[name];
   const here = useRef<HTMLTableRowElement>(null);
   useEffect(() => {
@@ -84,7 +86,7 @@ function Rows(props: {
               >
                 {columns.map(([key, column]) => (
                   <td key={key}>
-                    <Cell column={column} row={row} reference={key in result.tables} />
+                    <Cell {...{ column, classes, row }} reference={key in result.tables} />
                   </td>
                 ))}
               </tr>
@@ -96,11 +98,12 @@ function Rows(props: {
   );
 }
 
-function Cell(props: { column: Column; row: number; reference: boolean }) {
-  const { column, row, reference } = props;
+function Cell(props: { column: Column; classes: Class[]; row: number; reference: boolean }) {
+  const { column, classes, row, reference } = props;
   const value = column.values[row];
   const found = classesOf(column.attrs).find((one) => one.value === value);
   if (found) {
+    if (!speaksOf(column.attrs, classes)) return <>{found.name}</>;
     return (
       <>
         <i className="swatch" style={{ background: found.colour }} /> {found.name}

@@ -50,17 +50,29 @@ export function classOfLabel(classes: Class[], label: string): Class | undefined
     .sort((a, b) => b.name.length - a.name.length)[0];
 }
 
+/** Whether a column speaks of these very classes; other flags have no colours. */
+export function speaksOf(attrs: Attrs, classes: Class[]): boolean {
+  const names = attrs.flag_meanings?.split(/\s+/).filter(Boolean) ?? [];
+  return names.length > 0 && names.every((name) => classes.some((one) => one.name === name));
+}
+
 /** The colour of a row: by its own class column, or by that of the row it refers to. */
-export function colourOfRow(result: ResultDoc, table: string, row: number): string | undefined {
+export function colourOfRow(
+  result: ResultDoc,
+  classes: Class[],
+  table: string,
+  row: number,
+): string | undefined {
   const columns = result.tables[table]?.columns ?? {};
   for (const column of Object.values(columns)) {
+    if (!speaksOf(column.attrs, classes)) continue;
     const found = classesOf(column.attrs).find((one) => one.value === column.values[row]);
     if (found) return found.colour;
   }
   for (const [name, column] of Object.entries(columns)) {
     const there = column.values[row];
     if (name !== table && name in result.tables && typeof there === 'number' && there >= 0) {
-      return colourOfRow(result, name, there);
+      return colourOfRow(result, classes, name, there);
     }
   }
   return undefined;

@@ -110,3 +110,29 @@ export function rowIn(
   const there = result.tables[selection.table]?.columns[table]?.values[selection.row];
   return typeof there === 'number' && there >= 0 ? there : undefined;
 }
+
+/** Where the selected thing is in the next result: the nearest of its kind, if there is one near. */
+export function follow(
+  from: ResultDoc | undefined,
+  to: ResultDoc | undefined,
+  selection: Selection | undefined,
+): Selection | undefined {
+  if (!from || !to || !selection || from.run !== to.run) return undefined;
+  const { table, row } = selection;
+  const [fromY, fromX, toY, toX] = [from, to].flatMap((result) => [
+    numbersOf(result, table, 'y'),
+    numbersOf(result, table, 'x'),
+  ]);
+  const [y, x] = [fromY?.[row], fromX?.[row]];
+  const { size = 0, step = 1 } = to.dims.x ?? {};
+  let nearest = 0.04 * size * Math.abs(step);
+  let found: Selection | undefined;
+  if (y === undefined || x === undefined || !toY || !toX) return undefined;
+  toY.forEach((value, i) => {
+    const distance = Math.hypot(value - y, (toX[i] ?? Number.NaN) - x);
+    if (distance > nearest || !(distance >= 0)) return;
+    nearest = distance;
+    found = { table, row: i };
+  });
+  return found;
+}

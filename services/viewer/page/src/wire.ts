@@ -38,6 +38,7 @@ export interface Status {
   alarms?: string[];
   analysis?: string;
   device?: string;
+  calibration?: { pixel_size_nm?: number[]; origin?: string };
 }
 
 export interface Place {

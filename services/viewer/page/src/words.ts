@@ -65,11 +65,13 @@ export const words = {
   readoutHint: 'Wheel zooms, drag moves, click selects',
   friedel: 'mirrored',
   archive: (path: string) => `archive ${path}`,
-  doing: (analysis: string, device: string | undefined) =>
-    device ? `${analysis} on ${device}` : analysis,
+  doing: (analysis: string, version: unknown, device: string | undefined) =>
+    [analysis, version, device && `on ${device}`].filter(Boolean).join(' '),
+  took: (time: string) => `result ${time} after the frame`,
+  calibration: (sizes: string[], origin: string | undefined) =>
+    `pixel ${[...new Set(sizes)].join(' × ')} nm${origin ? ` (${origin})` : ''}`,
   stopped: (run: string, status: string, reason: string) =>
     `run ${run} is ${status}${reason ? `: ${reason}` : ''}`,
-  origin: { analysis: 'analysis', device: 'on', latency: 'after' },
   keys: [
     ['Space', 'pause or go on; a paused image has exact values'],
     ['A', 'contrast follows each frame, or stays locked'],
