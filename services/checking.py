@@ -11,7 +11,7 @@ import orjson
 
 from ..analysis import operators
 from ..stream.errors import FileError
-from ..stream.urls import parse_url
+from ..stream.urls import SEPARATOR, parse_url
 from .complaints import WRONG
 from .settings import Settings, SettingsError, assignment, load, merge
 
@@ -46,7 +46,7 @@ def _source(settings: Settings) -> list[str]:
         elif url.kind == "watch" and not Path(url.address).is_dir():
             return [f"source.url: {url.address} is no folder; make it first"]
         elif url.kind == "file":
-            missing = [path for path in url.address.split("|") if not Path(path).exists()]
+            missing = [path for path in url.address.split(SEPARATOR) if not Path(path).exists()]
             return [f"source.url: {path}: no such file" for path in missing]
     except (ValueError, FileError) as error:
         return [f"source.url: {error}"]

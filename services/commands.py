@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
+from ..stream.urls import SEPARATOR
 from . import summary
 from .service import ENVIRONMENT, Life
 from .settings import Settings, assignment, document, load, merge
@@ -20,6 +21,8 @@ from .simulator import Simulation
 from .simulator import simulate as push
 from .supervisor import StartError, Supervisor, is_idle
 
+NOTHING_CAME = 1
+"""Exit code when the source ended without one readable frame."""
 SERIES_FRAMES = 100
 """Of a demo without end: frames a series."""
 
@@ -47,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, args.instrument, {})
 
     def done(status: dict[str, Any]) -> bool:
-        finite = args.runs is not None and len(status.get("closed", ())) >= args.runs
+        closed = status.get("totals", {}).get("runs", 0)
+        finite = args.runs is not None and closed >= args.runs and not status.get("open")
         return finite or is_idle(status)
 
     return serve(settings, done, as_json=args.json)
@@ -56,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
 def replay(args: argparse.Namespace) -> int:
     """Replay recorded files."""
     for file in args.files:
-        if not file.exists():
+        if not Path(str(file).partition("::")[0]).exists():  # FILE::NAME is a part of a file
             raise FileNotFoundError(f"{file}: no such file")
     options = [f"rate={args.rate}"] if args.rate else []
     if args.pixel_size:
         options.append(f"pixel_size={quote(args.pixel_size)}")
-    paths = "|".join(quote(str(file.resolve())) for file in args.files)
+    paths = quote(SEPARATOR).join(quote(str(file.resolve())) for file in args.files)
     under: dict[str, Any] = {
         "source": {"url": f"file:{paths}?{'&'.join(options)}", "name": "replay"},
         "analysis": {"policy": "wait"},
@@ -171,7 +175,7 @@ def serve(
     say("\n".join(["", *summary.lines(result)]))
     if as_json:
         sys.stdout.write(orjson.dumps(result).decode() + "\n")
-    return code
+    return code or (NOTHING_CAME if result["run"] is None and is_idle(supervisor.status) else 0)
 
 
 class Teller:

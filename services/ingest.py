@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -29,9 +29,12 @@ from .notices import Bus
 from .rates import Rates
 from .service import Life, Plan
 from .settings import Settings
+from .totals import Totals
 
 log = logger("ingest")
 NOTICE_PERIOD_S = 0.2
+SHOWN_RUNS = 50
+"""Closed runs in a notice; the totals count them all."""
 LATE_GRACE_NS = 100_000_000
 """Frames that come so shortly after the end still belong to the run."""
 ALARM_FILLS = (0.5, 0.8, 0.95)
@@ -77,7 +80,8 @@ class Ingest:
         self.latencies = Latencies()
         self.run_latencies: dict[str, Latencies] = {}
         self.rates = Rates()
-        self.closed: list[dict[str, Any]] = []
+        self.closed: deque[dict[str, Any]] = deque(maxlen=SHOWN_RUNS)
+        self.totals = Totals()
         self.alarms: dict[str, str] = {}
         self.draining = False
         self.last_frame_ns = 0
@@ -119,6 +123,8 @@ class Ingest:
         """Take one message into the account, and pass on what it leads to."""
         if isinstance(message, Refusal):
             log.warning("refused", reason=message.reason, detail=message.detail, run=message.run)
+            if message.reason == "unreadable_file":
+                self.alarms["file"] = message.detail
         for passed in self.ledger.enter(message, time.monotonic_ns()):
             self._pass_on(passed)
 
@@ -224,8 +230,12 @@ class Ingest:
         if archive:
             self._closing[key] = summary
         else:
-            self.closed.append(summary)
+            self._closed(summary)
         self.notice()
+
+    def _closed(self, summary: dict[str, Any]) -> None:
+        self.closed.append(summary)
+        self.totals.count(summary)
 
     def _archive_closed(self, said: dict[str, Any]) -> None:
         summary = self._closing.pop(said["run"], None)
@@ -236,7 +246,7 @@ class Ingest:
             summary["status"] = "incomplete"
             summary["reason"] = f"{summary['reason']}; {said['error']}"
             self.alarms["archive"] = str(said["error"])
-        self.closed.append(summary)
+        self._closed(summary)
         self.notice()
 
     def drain(self, timeout_s: float, hopeless: Any) -> None:
@@ -249,7 +259,7 @@ class Ingest:
         for summary in self._closing.values():
             summary["status"] = "incomplete"
             summary["reason"] += "; the archive did not close in time"
-            self.closed.append(summary)
+            self._closed(summary)
         self._closing.clear()
         self.notice(state="closed")
 
@@ -287,7 +297,8 @@ class Ingest:
             "device": "cpu",
             "bytes_received": self.rates.nbytes,
             "exhausted": self.source.exhausted,
-            "closed": self.closed,
+            "closed": list(self.closed),
+            "totals": self.totals.as_json(),
             "open": len(self.ledger.runs) + len(self._closing),
         }
 

@@ -16,7 +16,7 @@ BELIEVED_S = 3600.0
 class Latencies:
     """From the detector's time stamp (else from the arrival) to the result on the bus."""
 
-    milliseconds: deque[float] = field(default_factory=lambda: deque(maxlen=100_000))
+    milliseconds: deque[float] = field(default_factory=lambda: deque(maxlen=20_000))
     by_detector: int = 0
     """How many were measured from the detector's own time stamp."""
 

@@ -2,7 +2,8 @@
 
 Stable keys: `run, status, received, processed, archived, missing, refused{reason},
 skipped{reason}, latency_ms{p50,p95,p99}, archive`; beside them `expected, missing_ranges,
-refused_frames, ignored{reason}, reason, alarms, logs` and `runs`, the same of each run.
+refused_frames, ignored{reason}, reason, alarms, run_count` and `runs`, the same of each of the last
+50 runs.
 
 `refused` counts every message and frame that was not taken into a run, by reason;
 `refused_frames` is how many of them were frames of the run, known by number, so that
@@ -15,8 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-WORST = ("complete", "aborted", "incomplete")
-SUMS = ("expected", "received", "processed", "archived", "missing", "refused_frames")
+from .totals import SUMS, Totals
 
 
 def of_run(closed: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,24 +40,22 @@ def of_service(status: Mapping[str, Any], alarms: Sequence[str] = ()) -> dict[st
     closed = list(status.get("closed", ()))
     runs = [of_run(run) for run in closed]
     named = [run for run, raw in zip(runs, closed, strict=True) if not raw["orphan"]] or runs
-    refused: Counter[str] = Counter(status.get("strangers", {}))
-    skipped: Counter[str] = Counter()
-    for run in runs:
-        refused.update(run["refused"])
-        skipped.update(run["skipped"])
-    statuses = [run["status"] for run in runs]
+    last = named[-1] if named else {}
+    totals = status.get("totals") or Totals().as_json()
+    refused = Counter(totals["refused"]) + Counter(status.get("strangers", {}))
     return {
-        "run": named[-1]["run"] if named else None,
-        "status": max(statuses, key=WORST.index) if statuses else "idle",
-        "reason": named[-1]["reason"] if named else "no run came",
-        **{key: sum(run[key] for run in runs) for key in SUMS},
-        "missing_ranges": named[-1]["missing_ranges"] if named else [],
+        "run": last.get("run"),
+        "status": totals["status"],
+        "reason": last.get("reason", "no run came"),
+        **{key: totals[key] for key in SUMS},
+        "missing_ranges": last.get("missing_ranges", []),
         "refused": dict(refused),
-        "skipped": dict(skipped),
+        "skipped": totals["skipped"],
         "ignored": dict(status.get("ignored", {})),
         "latency_ms": status.get("latency_ms", {"p50": None, "p95": None, "p99": None}),
-        "archive": named[-1]["archive"] if named else None,
+        "archive": last.get("archive"),
         "alarms": list(dict.fromkeys([*status.get("alarms", ()), *alarms])),
+        "run_count": totals["runs"],
         "runs": runs,
     }
 
@@ -76,8 +74,8 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
         ("latency", shown),
         ("archive", summary["archive"] or "none"),
     ]
-    if len(summary["runs"]) > 1:
-        rows.insert(1, ("runs", f"{len(summary['runs'])} in all; the figures are their sums"))
+    if summary["run_count"] > 1:
+        rows.insert(1, ("runs", f"{summary['run_count']} in all; the figures are their sums"))
     rows += [("alarm", alarm) for alarm in summary["alarms"]]
     return [f"  {name:<9}{text}" for name, text in rows]
 

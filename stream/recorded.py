@@ -16,7 +16,7 @@ from .files import Recording, open_file
 from .files.units import parse_length
 from .messages import Frame, Refusal, RunStop
 from .sources import Incoming, checked
-from .urls import Url
+from .urls import SEPARATOR, Url
 from .watch import Watch
 
 
@@ -28,14 +28,14 @@ def open_recorded(url: Url, name: str) -> RecordedSource:
     if not rate > 0:
         raise ValueError(f"rate={url.options['rate']}: frames per second must be above 0")
     if url.kind == "file":
-        paths = [Path(part) for part in url.address.split("|")]
+        paths = [Path(part) for part in url.address.split(SEPARATOR)]
         return RecordedSource(name, iter(paths), rate, pixel_size)
     folder = Path(url.address)
     if not folder.is_dir():
         raise FileError(f"{folder} is no folder; make it first, or name another to watch")
     settle = float(url.options.get("settle", "1"))
     watch = Watch(folder, state_file(folder), settle_s=settle)
-    return RecordedSource(name, _Watched(watch), rate, pixel_size, watch.acknowledge)
+    return RecordedSource(name, _Watched(watch), rate, pixel_size, watch.acknowledge, watch.close)
 
 
 def state_file(folder: Path) -> Path:
@@ -78,13 +78,15 @@ class RecordedSource:
         paths: Iterator[Path] | Iterator[Path | None],
         rate: float = float("inf"),
         pixel_size: float | tuple[float, float] | None = None,
-        taken: Callable[[Path], None] | None = None,
+        taken: Callable[[Path], None] = lambda path: None,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._paths = paths
         self._period = 1.0 / rate
         self._pixel_size = pixel_size
-        self._taken = taken or (lambda path: None)
+        self._taken = taken
+        self._let_go = let_go
         self._messages: Iterator[Incoming] = iter(())
         self._due = 0.0
         self.exhausted = False
@@ -118,13 +120,19 @@ class RecordedSource:
             recording = open_file(path, source=self.name, pixel_size=self._pixel_size)
         except FileError as error:
             yield Refusal(self.name, "unreadable_file", str(error))
-            self._taken(path)
+            yield from self._acknowledge(path)
             return
         with recording:
             yield replace(recording.start, time_ns=time.time_ns())
             yield from self._frames(recording)
             yield RunStop(self.name, recording.start.run, reason="end of the file")
-        self._taken(path)
+        yield from self._acknowledge(path)
+
+    def _acknowledge(self, path: Path) -> Iterator[Incoming]:
+        try:
+            self._taken(path)
+        except FileError as error:
+            yield Refusal(self.name, "watch_state", str(error))
 
     def _frames(self, recording: Recording) -> Iterator[Incoming]:
         run = recording.start.run
@@ -139,6 +147,7 @@ class RecordedSource:
         self._messages = iter(())
         self._paths = iter(())
         self.exhausted = True
+        self._let_go()
 
 
 def _checked(frame: Frame) -> Incoming:

@@ -4,7 +4,7 @@
     stream2+tcp://HOST:PORT     SIMPLON stream2, CBOR (port 31001)
     beamside+tcp://HOST:PORT    our own bus, every message (PUSH/PULL)
     beamside+sub+tcp://...      our own bus, live (PUB/SUB): the results of another beamside
-    file:PATH                   recorded files, or an earlier archive (several: joined by |)
+    file:PATH                   recorded files, or an earlier archive (several: joined by %1F)
     watch:FOLDER                files as a microscope PC writes them
 
 `ipc` may stand for `tcp`. Options follow `?`: `bind=1` (a source binds instead of connecting),
@@ -19,6 +19,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 WIRES = ("dectris", "stream2", "beamside", "beamside+sub")
 TRANSPORTS = ("tcp", "ipc")
+SEPARATOR = "\x1f"
+"""Between several paths in one `file:` URL: the one character that no path has."""
 OPTIONS = ("bind", "rate", "pixel_size", "verify", "settle", "recursive", "encoding")
 
 

@@ -46,7 +46,7 @@ class Plane:
     def cropped_pixels(self) -> int:
         """Pixels of the image that the spectrum belongs to."""
         ny, nx = self.spectrum.shape
-        return int(ny) * 2 * (nx - 2 * self.margin - 1)
+        return int(ny * 2 * (nx - 2 * self.margin - 1))
 
     def weights(self, axis: int, fraction: np.ndarray) -> np.ndarray:
         """Gaussian about the exact k, with the shift to the centres of the samples."""

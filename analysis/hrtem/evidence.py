@@ -16,6 +16,8 @@ from .candidates import Candidates
 
 STRAY = 0.05
 """Prior probability that a spot of a group belongs to something else."""
+SECOND = 0.1
+"""Probability that such a spot is one of the reflections where two others add up."""
 LOOSE = 0.15
 """Prior probability that a spot is misplaced far more than the others: wedges and tilts shift the
 spots of small grains by several per cent (Malm & O'Keefe 1997)."""
@@ -34,6 +36,9 @@ class Spots:
     radial: np.ndarray
     """Standard error of k along its direction: larger, as the lens shifts spots along it [1/nm]."""
     valid: np.ndarray
+    second: np.ndarray
+    """Where two stronger spots of the group add up (or one doubles): nonlinear imaging puts a spot
+    there whatever the structure factor, bool."""
     row: np.ndarray
     """Row of each spot in the table it came from."""
 
@@ -112,7 +117,8 @@ def score(
     visible = known.visibility(np.broadcast_to(these.phase[:, None], fits.shape), hkl)
     columns = np.arange(k.shape[1])
     is_base = (columns == these.base[:, :1]) | (columns == these.base[:, 1:])
-    share = np.where(is_base, 1.0, (1 - STRAY) * visible / these.zone[:, None])
+    likely = np.where(spots.second[these.group], SECOND, visible / these.zone[:, None])
+    share = np.where(is_base, 1.0, (1 - STRAY) * likely)
     possible = valid & fits & (visible > 0)
     turn, scale = _align(k, ideal, is_base, errors, scale_tolerance)
     rest = _misplaced(k, ideal, turn * (1 + scale), turn)
@@ -141,7 +147,7 @@ def score(
 
 
 def _misplaced(k: np.ndarray, ideal: np.ndarray, moved: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """How far k is from its ideal place, along (real) and across (imaginary) the ideal direction."""
+    """How far k is from its ideal place, along (real) and across (imaginary) its direction."""
     direction = ideal * turn[:, None] / np.maximum(np.abs(ideal), 1e-12)
     misplaced: np.ndarray = (k - ideal * moved[:, None]) * direction.conj()
     return misplaced

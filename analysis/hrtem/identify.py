@@ -92,7 +92,21 @@ def gather(
     valid = row >= 0
     across, along = _errors(k, sigma, size, prior)
     padded = [np.where(valid, values[row], 1.0) for values in (k, across, along)]
-    return Spots(padded[0], padded[1], padded[2], valid, row)
+    second = _second_order(padded[0], padded[2], valid)
+    return Spots(padded[0], padded[1], padded[2], valid, second, row)
+
+
+def _second_order(k: np.ndarray, radial: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Which spots lie where two stronger ones of their group add up; arrays [group, spot]."""
+    second = np.zeros(valid.shape, bool)
+    for n in range(1, k.shape[1]):
+        strong = k[:, :n]
+        sums = [strong[:, :, None] + sign * strong[:, None, :] for sign in (1, -1)]
+        places = np.concatenate([s.reshape(len(k), -1) for s in sums], axis=1)
+        aim = k[:, n, None]
+        apart = np.minimum(np.abs(places - aim), np.abs(places + aim)).min(axis=1)
+        second[:, n] = (apart < 3 * radial[:, n]) & valid[:, n]
+    return second
 
 
 def _errors(

@@ -55,7 +55,7 @@ def contrast(
 def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.ndarray:
     """Mark the half plane but for discs about spots."""
     kept = np.ones(view.spectrum.shape, bool)
-    ny = kept.shape[0]
+    ny, nx = kept.shape
     by, bx = radius * view.size[0], radius * view.size[1]
     reach_y, reach_x = np.arange(-int(by), int(by) + 1), np.arange(-int(bx), int(bx) + 1)
     disc = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 <= 1
@@ -63,7 +63,7 @@ def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.nd
     for sign in (1, -1):
         y = np.rint(sign * ky * view.size[0]).astype(int)[:, None] + reach_y[dy]
         x = np.rint(sign * kx * view.size[1]).astype(int)[:, None] + reach_x[dx]
-        inside = (x >= 0) & (x < kept.shape[1])
+        inside = (x >= 0) & (x < nx)
         kept[y[inside] % ny, x[inside]] = False
     return kept
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import decompress
 from ..errors import FileError, WireError
 from ..messages import Pixels
-from .images import Read, travelling
+from .contents import Read, travelling
 
 BITSHUFFLE = hdf5plugin.Bitshuffle.filter_id
 _LZ4, _ZSTD = 2, 3

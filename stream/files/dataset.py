@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import FileError
 from .calibration import Scale
 from .chunks import frame_reader
-from .images import Images, Read, check_size
+from .contents import Images, Read, check_size
 from .virtual import segments
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import FileError
 from .calibration import Scale
+from .contents import Images, stored_raw
 from .guard import quiet
-from .images import Images, stored_raw
 from .microscopy import ncempy_io
 
 _DTYPES = {
@@ -63,11 +63,7 @@ def images(path: Path, inside: str | None = None) -> Images:
 
     Of several images the first is taken, and the metadata's `note` says so.
     """
-    pictures = _pictures(_tags(path))
-    fitting = [p for p in pictures if p.kind in _DTYPES and len(p.extent) in (2, 3)]
-    if not fitting:
-        found = ", ".join(map(str, pictures)) or "nothing"
-        raise FileError(f"{path} holds no real-valued image or stack of images, but {found}")
+    fitting = _fitting(path, _pictures(_tags(path)))
     picture = fitting[0]
     nx, ny, *more = picture.extent
     count, dtype = (more or [1])[0], np.dtype(_DTYPES[picture.kind])
@@ -90,6 +86,14 @@ def images(path: Path, inside: str | None = None) -> Images:
         voltage=volt / 1000 if volt > 0 else None,
         metadata=metadata,
     )
+
+
+def _fitting(path: Path, pictures: list[_Picture]) -> list[_Picture]:
+    fitting = [p for p in pictures if p.kind in _DTYPES and len(p.extent) in (2, 3)]
+    if not fitting:
+        found = ", ".join(map(str, pictures)) or "nothing"
+        raise FileError(f"{path} holds no real-valued image or stack of images, but {found}")
+    return fitting
 
 
 def _tags(path: Path) -> dict[str, Any]:

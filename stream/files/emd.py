@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import FileError
 from .calibration import Scale
+from .contents import Images, check_size
 from .dataset import of_dataset, step
-from .images import Images, check_size
 
 _TOLD = ("Instrument", "Optics", "Scan", "Stage", "Acquisition", "BinaryResult", "Sample", "User")
 _LONGEST_METADATA = 16 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..errors import FileError
 from .calibration import PixelSize
+from .contents import Images
 from .guard import reading
-from .images import Images
 from .recording import Recording, record
 
 

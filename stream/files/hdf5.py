@@ -8,8 +8,8 @@ from typing import Any
 import h5py
 
 from ..errors import FileError
+from .contents import Images
 from .dataset import axes_scale, of_dataset, text
-from .images import Images
 
 _CACHE_BYTES = 64 << 20
 """Room for a chunk that holds several frames, so that it is not decoded once for each."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .contents import GREY, Images
 from .guard import quiet
-from .images import GREY, Images
 
 _GREY = ("L", "LA", "1")
 

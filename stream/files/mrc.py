@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import FileError
 from .calibration import Scale
+from .contents import Images, stored_raw
 from .guard import quiet
-from .images import Images, stored_raw
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2"}
 _OTHERS = {3: "complex integers", 4: "complex", 12: "16 bit floats", 101: "4 bit"}

@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from ..errors import FileError
 from .calibration import Scale
-from .images import Images, check_size, stored_raw
+from .contents import Images, check_size, stored_raw
 
 _USUAL = ("image", "images")
 _TOLD = ("condition", "condition_name", "dose_e_A2")

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..messages import Frame, Pixels, RunStart
 from .calibration import PixelSize, pixel_calibration
+from .contents import Images, check_size, pack, travelling
 from .guard import reading
-from .images import Images, check_size, pack, travelling
 
 _LONGEST_LIST = 1000
 """In metadata; more is data, and is left out."""
@@ -70,16 +70,10 @@ def record(
 ) -> Recording:
     """Make a Recording of what a reader found; FileError if it can't travel as it is."""
     check_size(path, images.count, images.shape)
-    calibration = pixel_calibration(path, images.scale, given)
+    calibration = _calibration(path, images, given)
     metadata = {**plain(images.metadata), "file": path.name, "format": kind}
-    if not calibration:
+    if "pixel_size_nm" not in calibration:
         metadata["note"] = "; ".join(filter(None, [metadata.get("note"), UNCALIBRATED]))
-    if images.voltage is not None:
-        calibration["voltage_kV"] = float(images.voltage)
-    if images.temperature is not None:
-        calibration["temperature_K"] = float(images.temperature)
-    if calibration:
-        calibration.setdefault("origin", "header, which says no pixel size")
     start = RunStart(
         source=source,
         run=run_name(path, inside),
@@ -97,6 +91,17 @@ def record(
         return Frame(source, start.run, index, {"data": image})
 
     return Recording(path, kind, start, images.count, read, images.close)
+
+
+def _calibration(path: Path, images: Images, given: PixelSize | None) -> dict[str, Any]:
+    calibration = pixel_calibration(path, images.scale, given)
+    if images.voltage is not None:
+        calibration["voltage_kV"] = float(images.voltage)
+    if images.temperature is not None:
+        calibration["temperature_K"] = float(images.temperature)
+    if calibration:
+        calibration.setdefault("origin", "header, which says no pixel size")
+    return calibration
 
 
 def run_name(path: Path, inside: str | None = None) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import FileError
 from .calibration import Scale
+from .contents import Images, check_size
 from .guard import quiet
-from .images import Images, check_size
 from .microscopy import ncempy_io
 
 _IMAGES = 0x4122
@@ -29,21 +29,17 @@ def images(path: Path, inside: str | None = None) -> Images:
         try:
             count = _count(path, series.head)
             first, about = series.getDataset(0)
+            _check(path, series.head, first)
         except BaseException:
             series.__exit__(None, None, None)
             raise
-    check_size(path, count, first.shape)
-    needs = max(series.head["DataOffsetArray"]) + _HEAD_BYTES + first.nbytes
-    if path.stat().st_size < needs:
-        series.__exit__(None, None, None)
-        raise FileError(f"{path} is truncated: its last image is not all there")
-    emi, note = _conditions(ncempy, path)
 
     def read(number: int) -> np.ndarray:
         with quiet():
             image: np.ndarray = series.getDataset(number)[0]
         return image
 
+    emi, note = _conditions(ncempy, path)
     return Images(
         count,
         (first.shape[0], first.shape[1]),
@@ -54,6 +50,13 @@ def images(path: Path, inside: str | None = None) -> Images:
         voltage=_voltage(emi),
         metadata={**emi, **({"note": note} if note else {})},
     )
+
+
+def _check(path: Path, head: dict[str, Any], first: np.ndarray) -> None:
+    """Refuse a series whose last image is cut, going by the size of the first."""
+    check_size(path, 1, first.shape)
+    if path.stat().st_size < max(head["DataOffsetArray"]) + _HEAD_BYTES + first.nbytes:
+        raise FileError(f"{path} is truncated: its last image is not all there")
 
 
 def _without_emi(ncempy: Any) -> Any:

@@ -14,8 +14,8 @@ import tifffile
 
 from ..errors import FileError
 from .calibration import Scale
+from .contents import GREY, Images, Read, check_size, stored_raw, to_grey
 from .guard import quiet
-from .images import GREY, Images, Read, check_size, stored_raw, to_grey
 
 _RESOLUTION_UNITS = {2: ("inch", 2.54), 3: ("cm", 1.0)}
 _FINEST_PRINT_CM = 1e-4

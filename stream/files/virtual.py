@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import FileError
 from ..messages import Pixels
 from .chunks import frame_reader
-from .images import Read
+from .contents import Read
 
 
 @dataclass(frozen=True, slots=True)

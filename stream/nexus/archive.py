@@ -30,7 +30,7 @@ from ..errors import ArchiveError, WireError
 from ..framenumbers import Numbers
 from ..messages import Frame, Pixels, Result, RunStart, RunStop
 from . import names, tree
-from .disk import Reserve, sync, words
+from .disk import GuardedFile, sync_folder, words
 from .frames import FrameRows
 from .intake import Intake
 from .results import Results
@@ -73,16 +73,18 @@ class Archive:
         self._saved = time.monotonic()
         self._far: FrameRows | None = None
         with contextlib.ExitStack() as opened:
-            self._reserve = Reserve(part.parent, limits.reserve_bytes)
-            opened.callback(self._reserve.close)
+            self._disk = GuardedFile(part, limits.reserve_bytes)
+            opened.callback(self._disk.close)
             self._file = opened.enter_context(
-                h5py.File(part, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
+                h5py.File(self._disk, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
             )
             self._entry = tree.begin(self._file, start)
             frames = tree.put_group(self._entry, "frames", "NXcollection")
             self._rows = FrameRows(frames, self._place, by_number=True)
             self._results = Results(self._entry)
             self._file.flush()
+            if self._disk.error is not None:
+                raise self._disk.error
             opened.pop_all()
 
     @classmethod
@@ -107,6 +109,7 @@ class Archive:
         Its reasons: those of `decompress.check`, and bad_shape, bad_dtype (not the run's), double,
         bad_number, bad_channels. ArchiveError as `_writing`.
         """
+        self._check_open()
         chunks = self._intake.take(frame)
         with self._writing():
             self._rows_for(frame.number).put(frame, chunks)
@@ -115,6 +118,7 @@ class Archive:
 
     def add_result(self, result: Result) -> None:
         """Archive a result or an error; WireError `bad_result` if it is no result of this house."""
+        self._check_open()
         prepared = self._results.prepare(result)
         with self._writing():
             try:
@@ -133,20 +137,20 @@ class Archive:
         with self._writing():
             self._save()
             tree.end(self._entry, stop)
-            self._reserve.close()
             self._file.close()
         self._failure = f"the archive of run {self._start.run!r} is closed"
-        self._reserve.close()
         try:
-            sync(self.part)
+            self._disk.sync()
             path = names.finish(self.part)
         except OSError as error:
             raise ArchiveError(
                 f"{self.part} is written but can't be made safe and renamed: {words(error)}; "
                 f"look at the disk, then rename it to {names.SUFFIX} by hand"
             ) from error
+        finally:
+            self._disk.close()
         with contextlib.suppress(OSError):  # some network shares can't sync a folder
-            sync(path.parent)
+            sync_folder(path.parent)
         return path
 
     def abandon(self) -> Path:
@@ -154,11 +158,10 @@ class Archive:
         if self._failure is None:
             with contextlib.suppress(ArchiveError), self._writing():
                 self._save()
-                self._reserve.close()
                 self._file.close()
-                sync(self.part)
+                self._disk.sync()
+                self._disk.close()
             self._failure = self._failure or f"{self.part} was abandoned"
-        self._reserve.close()
         return self.part
 
     # where it goes
@@ -186,39 +189,45 @@ class Archive:
             self._save()
 
     def _save(self) -> None:
-        with self._reserve.lent():  # a flush that fails can crash the process later
-            self._rows.save()
-            if self._far is not None:
-                self._far.save()
-            self._results.save()
-            self._file.flush()
-        for number in self._pending:
-            self.kept.add(number)
+        self._rows.save()
+        if self._far is not None:
+            self._far.save()
+        self._results.save()
+        self._file.flush()
+        if not self._disk.damaged:
+            for number in self._pending:
+                self.kept.add(number)
         self._pending.clear()
         self._saved = time.monotonic()
+
+    def _check_open(self) -> None:
+        if self._failure is not None:
+            raise ArchiveError(self._failure)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Turn what the disk says into an ArchiveError, after saving what can be saved."""
-        if self._failure is not None:
-            raise ArchiveError(self._failure)
+        self._check_open()
         try:
             yield
+            if self._disk.error is not None:
+                raise self._disk.error
         except WireError:
             raise
         except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._failure = self._rescue(error)
+            self._failure = self._rescue(self._disk.error or error)
             raise ArchiveError(self._failure) from error
 
     def _rescue(self, error: Exception) -> str:
-        """Close the file with the disk space that was kept back; say what is left of it."""
-        self._reserve.close()
+        """Close the file as well as can be; say what is left of it."""
         whole = True
-        for step in (self._save, self._file.close):
+        for step in (self._save, self._file.close, self._disk.sync):
             try:
                 step()
             except (OSError, RuntimeError, ValueError, KeyError):
                 whole = False
+        whole = whole and not self._disk.damaged
+        self._disk.close()
         state = f"{len(self.kept)} frames in it stay readable" if whole else "it may be damaged"
         return (
             f"{self.part} can't be written any more: {words(error)}; {state}; make space, or set "

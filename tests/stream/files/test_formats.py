@@ -147,5 +147,5 @@ def test_readers_are_imported_only_when_they_are_needed() -> None:
         "heavy = {'h5py', 'ncempy', 'tifffile', 'mrcfile', 'PIL', 'hdf5plugin'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,7 +11,7 @@ import pytest
 
 from beamside.stream.errors import FileError
 from beamside.stream.files import open_file
-from beamside.stream.files.images import Images
+from beamside.stream.files.contents import Images
 from beamside.stream.files.recording import record
 from beamside.stream.messages import DTYPES
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from beamside.stream.errors import FileError
 from beamside.stream.files import open_file
-from beamside.stream.files.images import to_grey
+from beamside.stream.files.contents import to_grey
 from beamside.stream.messages import RunStart
 
 STACK = np.arange(3 * 48, dtype="<u2").reshape(3, 6, 8)

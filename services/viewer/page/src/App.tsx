@@ -1,5 +1,5 @@
 /** The page: health above, the image at the left, what it means at the right. */
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { CurvePanel } from './CurvePanel';
 import { Alarms, Health } from './Health';
 import { ImagePanel } from './ImagePanel';
@@ -21,7 +21,7 @@ export function App() {
   const { notice, at, link } = useNotices();
   const exact = paused || settings.log;
   const shown = useShown(notice, { paused, exact, layer: settings.layer });
-  const frameAge = useAge(notice, at, link);
+  const { age: frameAge, stale: late } = useAge(notice, at, link);
   const { image, result, maps } = shown;
   const views = useMemo(() => viewsOf(result), [result]);
   const [selection, setSelection] = useSelection(result);
@@ -43,13 +43,13 @@ export function App() {
         ? settings.turned.filter((one) => one !== name)
         : [...settings.turned, name],
     });
-  const stale = link === 'lost' || link === 'strange' || ((frameAge ?? 0) > 5 && !paused);
+  const stale = link === 'lost' || link === 'strange' || (late && !paused);
 
   return (
     <div className={`page${stale ? ' stale' : ''}`} data-testid="page" data-link={link}>
       <header className="top">
         <Run notice={notice} image={image} link={link} paused={paused} />
-        <Health notice={notice} frameAge={frameAge} />
+        <Health notice={notice} frameAge={frameAge} late={late} />
         <nav>
           <button type="button" onClick={togglePause} aria-pressed={paused}>
             {paused ? words.resume : words.pause}
@@ -76,7 +76,7 @@ export function App() {
         notice={notice}
         link={link}
         result={result}
-        frameAge={paused ? undefined : frameAge}
+        age={late && !paused ? frameAge : undefined}
         problem={
           shown.problem
             ? words.undecodable(shown.problem)
@@ -146,7 +146,7 @@ function Run(props: {
   const source = notice?.run?.source;
   return (
     <div className="run">
-      <span className={`state ${link === 'joined' ? state : 'lost'}`} data-testid="state">
+      <span className={`state ${link !== 'joined' ? 'lost' : paused ? 'paused' : state}`} data-testid="state">
         {paused ? words.paused : words.states[state] ?? state}
       </span>
       <div>
@@ -194,7 +194,9 @@ function useSelection(
     [kept, result],
   );
   useEffect(() => {
-    if (kept.result !== result) setKept({ selection, result });
+    // what is not found in one result may be back in the next
+    const gone = kept.selection && !selection && kept.result?.run === result?.run;
+    if (kept.result !== result && !gone) setKept({ selection, result });
   }, [kept, result, selection]);
   const select = useCallback(
     (next: Selection | undefined) => setKept({ selection: next, result }),
@@ -203,15 +205,31 @@ function useSelection(
   return [selection, select];
 }
 
-/** Seconds since the last frame, by the service's clock, counting on between notices. */
-function useAge(notice: Notice | undefined, at: number, link: Link): number | undefined {
+/** The last frame is late when it is older than this, and than three of the longest last gaps. */
+const LATE_S = 5;
+
+/** Seconds since the last frame by the service's clock, and whether the next one is overdue. */
+function useAge(
+  notice: Notice | undefined,
+  at: number,
+  link: Link,
+): { age: number | undefined; stale: boolean } {
   const [, tick] = useState(0);
+  const past = useRef<{ seq: number; at: number; gaps: number[] }>({ seq: -1, at: 0, gaps: [] });
+  const seq = notice?.frame?.seq ?? -1;
+  if (seq !== past.current.seq) {
+    const gap = past.current.seq < 0 ? 0 : (at - past.current.at) / 1000;
+    past.current = { seq, at, gaps: [...past.current.gaps, Math.min(gap, 600)].slice(-4) };
+  }
   useEffect(() => {
     const timer = window.setInterval(() => tick((n) => n + 1), 500);
     return () => window.clearInterval(timer);
   }, [link]);
   const age = notice?.frame_age_s;
-  return age === null || age === undefined ? undefined : age + (performance.now() - at) / 1000;
+  if (age === null || age === undefined) return { age: undefined, stale: false };
+  const now = age + (performance.now() - at) / 1000;
+  const running = notice?.status.state === 'running' && !notice.stop;
+  return { age: now, stale: running && now > Math.max(LATE_S, 3 * Math.max(...past.current.gaps)) };
 }
 
 function useHidden(

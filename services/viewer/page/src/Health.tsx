@@ -8,11 +8,12 @@ import { words } from './words';
 interface Props {
   notice: Notice | undefined;
   frameAge: number | undefined;
+  late: boolean;
 }
 
 const w = words.health;
 
-export function Health({ notice, frameAge }: Props) {
+export function Health({ notice, frameAge, late }: Props) {
   const status = notice?.status ?? {};
   const account = status.account ?? {};
   const refused = sum(account.refused);
@@ -52,7 +53,7 @@ export function Health({ notice, frameAge }: Props) {
       )}
       <Queues readers={status.readers} />
       <Tile name={w.latency}>{milliseconds(status.latency_ms?.p95)}</Tile>
-      <Tile name={w.lastFrame} bad={(frameAge ?? 0) > 5 && status.state === 'running'}>
+      <Tile name={w.lastFrame} bad={late}>
         {frameAge === undefined ? '–' : `${seconds(frameAge)}`}
       </Tile>
       <Tile name={w.diskFree} title={status.archive?.path}>
@@ -128,16 +129,16 @@ function Quiet({ notice, result }: { notice: Notice | undefined; result: ResultD
 export function Alarms(props: {
   notice: Notice | undefined;
   link: Link;
-  frameAge: number | undefined;
+  /** Seconds since the last frame, where that is too long. */
+  age: number | undefined;
   problem: string | undefined;
   result: ResultDoc | undefined;
 }) {
-  const { notice, link, frameAge, problem, result } = props;
-  const running = notice?.status.state === 'running' && !notice.stop;
+  const { notice, link, age, problem, result } = props;
   const texts = [
     link === 'lost' && words.lost,
     link === 'strange' && words.strange,
-    link === 'joined' && running && (frameAge ?? 0) > 5 && words.stale(seconds(frameAge)),
+    link === 'joined' && age !== undefined && words.stale(seconds(age)),
     problem,
     ...(notice?.status.alarms ?? []).map(String),
   ].filter((text): text is string => Boolean(text));

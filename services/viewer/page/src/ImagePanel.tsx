@@ -108,8 +108,8 @@ function Tools(props: {
         >
           <option value="">{words.image}</option>
           {views.layers.map(({ name, variable }) => (
-            <option key={name} value={name}>
-              {variable.attrs.long_name ?? name}
+            <option key={name} value={name} title={variable.attrs.long_name}>
+              {name.replaceAll('_', ' ')}
             </option>
           ))}
         </select>

@@ -61,7 +61,7 @@ export const words = {
   rows: (shown: number, total: number) =>
     shown < total ? `${shown} of ${total}` : String(total),
   binned: (n: number) => `${n}×${n} pixels averaged`,
-  reset: 'Double click shows all again',
+  reset: 'show all again',
   readoutHint: 'Wheel zooms, drag moves, click selects',
   friedel: 'mirrored',
   archive: (path: string) => `archive ${path}`,

@@ -1,0 +1,42 @@
+"""The sums over all runs since the service was started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SUMS = ("expected", "received", "processed", "archived", "missing", "refused_frames")
+WORST = ("idle", "complete", "aborted", "incomplete")
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts of closed runs and of what became of their frames."""
+
+    runs: int = 0
+    status: str = "idle"
+    """The worst status of any run."""
+    sums: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def count(self, closed: Mapping[str, Any]) -> None:
+        """Add one closed run."""
+        account = closed["account"]
+        self.runs += 1
+        self.status = max(self.status, closed["status"], key=WORST.index)
+        self.sums.update({key: account[key] for key in SUMS})
+        self.refused.update(account["refused"])
+        self.skipped.update(account["skipped"])
+
+    def as_json(self) -> dict[str, Any]:
+        """The sums under the keys of a run's account."""
+        return {
+            "runs": self.runs,
+            "status": self.status,
+            **{key: self.sums[key] for key in SUMS},
+            "refused": dict(self.refused),
+            "skipped": dict(self.skipped),
+        }
