@@ -17,6 +17,7 @@ import zmq
 from . import wire
 from .decompress import check
 from .errors import WireError
+from .lifeline import Lifeline
 from .messages import Buffer, Frame, Message, Refusal, RunStart
 from .sockets import open_socket
 from .urls import Url, parse_url
@@ -116,6 +117,8 @@ class ZmqSource:
         except zmq.ZMQError as error:
             self._socket.close(0)
             raise ValueError(f"can't open {url.address}: {error.strerror}") from error
+        self._limit = max_message_bytes
+        self._lifeline = None if url.flag("bind") else Lifeline(self._socket, url.address)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -139,9 +142,16 @@ class ZmqSource:
             try:
                 parts = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
+                came.extend(self._mended())
                 break
             came.extend(self.decode([part.buffer for part in parts]))
         return came
+
+    def _mended(self) -> list[Incoming]:
+        if self._lifeline is None or not self._lifeline.mend():
+            return []
+        words = f"a message above {self._limit} bytes, or no ZeroMQ; connected again"
+        return [Refusal(self.name, "connection_cut", words)]
 
     def decode(self, parts: Sequence[Buffer]) -> list[Incoming]:
         """Turn the parts of one multipart into messages, stamped with the time of arrival."""
@@ -153,6 +163,8 @@ class ZmqSource:
 
     def close(self) -> None:
         """Close the socket at once."""
+        if self._lifeline is not None:
+            self._lifeline.close()
         self._socket.close(0)
 
 

@@ -111,10 +111,15 @@ class Archive:
         """
         self._check_open()
         chunks = self._intake.take(frame)
-        with self._writing():
-            self._rows_for(frame.number).put(frame, chunks)
-            self._pending.append(frame.number)
-            self._save_in_time()
+        try:
+            with self._writing():
+                with self._disk.pixels():
+                    self._rows_for(frame.number).put(frame, chunks)
+                self._pending.append(frame.number)
+                self._save_in_time()
+        except ArchiveError:
+            if frame.number not in self.kept:  # else the next call says it
+                raise
 
     def add_result(self, result: Result) -> None:
         """Archive a result or an error; WireError `bad_result` if it is no result of this house."""
@@ -122,7 +127,8 @@ class Archive:
         prepared = self._results.prepare(result)
         with self._writing():
             try:
-                self._results.put(prepared)
+                with self._disk.pixels():
+                    self._results.put(prepared)
             except (TypeError, ValueError, KeyError) as error:
                 raise WireError("bad_result", f"{result.analysis[:63]}: {error!r}"[:500]) from error
             self._save_in_time()

@@ -9,13 +9,18 @@ of Python for each write, about 0.01 ms a frame, and no SWMR on this file.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..messages import Buffer
+
+LARGE = 1 << 16
+"""Bytes; the tables of HDF5 are written in smaller pieces."""
 
 
 class GuardedFile:
@@ -28,8 +33,7 @@ class GuardedFile:
         self.damaged = False
         """Whether something was lost that HDF5 believes to be in the file."""
         self._at = 0
-        self._largest = reserve_bytes // 4
-        """Larger writes are pixels: they may fail, and leave the reserve to the tables."""
+        self._telling = False
         self._descriptor = os.open(path, os.O_RDWR)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,6 +41,15 @@ class GuardedFile:
         except BaseException:
             os.close(self._descriptor)
             raise
+
+    @contextlib.contextmanager
+    def pixels(self) -> Iterator[None]:
+        """Let large writes fail inside: HDF5 can bear it there, and the reserve is for its tables."""
+        self._telling = True
+        try:
+            yield
+        finally:
+            self._telling = False
 
     # what h5py calls
 
@@ -62,12 +75,12 @@ class GuardedFile:
         return size
 
     def write(self, data: Buffer) -> int:
-        """Write here; OSError only for pixels."""
+        """Write here; OSError only for `pixels`."""
         try:
             self._write(data)
         except OSError as error:
             self.error = self.error or error
-            if len(data) > self._largest:
+            if self._telling and len(data) >= LARGE:
                 raise
             self._write_in_reserve(data)
         self._at += len(data)

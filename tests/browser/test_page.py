@@ -56,6 +56,9 @@ def test_selecting_a_grain_lights_its_spot_and_its_pixels(
     page.wait_for_selector(".panel.image .outline path")
     assert page.locator(".panel.plane .mark.strong:not(.faint)").count() == 1
     assert page.locator(".panel.plane .mark.strong text").text_content() == "NMC 003"
+    feed(1)
+    page.get_by_text("frame 1").wait_for()
+    assert page.locator(".panel.tables tr[aria-selected=true]").inner_text().startswith(" NMC")
     page.keyboard.press("Escape")
     page.wait_for_selector(".panel.image .outline path", state="detached")
 

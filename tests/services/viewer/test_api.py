@@ -42,6 +42,24 @@ def test_the_latest_frame_comes_as_true_values_with_axes(visit: Any, run: Any) -
     visit(scenario)
 
 
+def test_a_page_that_came_late_has_axes_all_the_same(visit: Any, run: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        async def unit() -> str:
+            answer = await client.get(f"/api/v1/frames/{place(run, 0)}")
+            return str(json.loads(answer.headers["x-axes"])["y"]["units"])
+
+        state.take(run.frame(0))
+        assert await unit() == "px"
+        state.take({"source": "camera", "run": "other", "calibration": {"pixel_size_nm": [1, 1]}})
+        assert await unit() == "px"
+        state.take({"source": "camera", "run": run.name, "calibration": {"pixel_size_nm": [0, 1]}})
+        assert await unit() == "px"
+        state.take(run.result(0, provenance={"calibration": {"pixel_size_nm": [0.1, 0.1]}}))
+        assert await unit() == "nm"
+
+    visit(scenario)
+
+
 def test_eight_bits_give_the_values_back_within_one_step(visit: Any, run: Any) -> None:
     image = np.random.default_rng(1).normal(1000, 50, (40, 60)).astype("<f4")
     image[3, 4] = np.nan

@@ -49,6 +49,7 @@ def test_the_nexus_checker_has_nothing_to_say(full: Path) -> None:
     assert validate.validate_file(str(full)) == (0, 0)
 
 
+@pytest.mark.expects_errors
 def test_the_nexus_checker_would_say_if_something_were_wrong(full: Path) -> None:
     validate = pytest.importorskip("nexusformat.nexus.validate")
     with h5py.File(full, "r+") as file:

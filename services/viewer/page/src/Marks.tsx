@@ -84,13 +84,18 @@ export function Ring({ radius }: { radius: number }) {
   const [ax, bx, ay, by] = useScreen();
   return (
     <SvgElement>
-      <ellipse
-        className="ring"
-        cx={bx}
-        cy={by}
-        rx={Math.abs(ax * radius)}
-        ry={Math.abs(ay * radius)}
-      />
+      <g className="ring">
+        {['halo', ''].map((name) => (
+          <ellipse
+            key={name}
+            className={name}
+            cx={bx}
+            cy={by}
+            rx={Math.abs(ax * radius)}
+            ry={Math.abs(ay * radius)}
+          />
+        ))}
+      </g>
     </SvgElement>
   );
 }

@@ -1,0 +1,156 @@
+"""Identification, on spots made from the lattices themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from beamside.analysis.hrtem.candidates import Candidates, candidates
+from beamside.analysis.hrtem.identify import Identity, Prior, gather, identify
+from beamside.analysis.hrtem.phases import load_phase
+
+PRIOR = Prior(scale_tolerance=0.01, strain=0.004, distortion=0.003, unknown=0.1, k_max=8.3)
+
+
+@pytest.fixture(scope="module")
+def known() -> Candidates:
+    return candidates("li-sei", None, 8.3)
+
+
+def zone(
+    name: str, uvw: tuple[int, int, int], turn: float, many: int = 5, mirror: bool = False
+) -> np.ndarray:
+    """Spots (complex, kx + i ky) of the strongest reflections of a zone, one of each pair."""
+    phase = load_phase(name, None, 7.0)
+    rows = (phase.hkl @ np.array(uvw)) == 0
+    hkl, strength = phase.hkl[rows], phase.amplitude[rows]
+    half = (np.sign(hkl) @ (9, 3, 1)) > 0
+    hkl, strength = hkl[half], strength[half]
+    hkl = hkl[np.argsort(-strength, kind="stable")][:many]
+    g = phase.g(hkl)
+    along = g[0] / np.linalg.norm(g[0])
+    normal = np.linalg.svd(g)[2][-1]
+    across = np.cross(normal, along)
+    spots = (g @ along + 1j * (g @ across)) * np.exp(1j * turn)
+    return np.conj(spots) if mirror else spots
+
+
+def weigh(
+    groups: list[np.ndarray], known: Candidates, prior: Prior = PRIOR, sigma: float = 0.01
+) -> Identity:
+    k = np.concatenate(groups)
+    number = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+    flat = np.ones(len(k))
+    snr = 100.0 - np.arange(len(k))
+    return identify(gather(k, sigma * flat, snr, 8 * flat, number, prior), known, prior)
+
+
+@pytest.mark.parametrize(
+    ("name", "uvw"),
+    [
+        ("Li", (0, 0, 1)),
+        ("Li", (1, 1, 1)),
+        ("Li2O", (0, 1, 1)),
+        ("LiF", (0, 1, 1)),
+        ("Li2S", (1, 1, 2)),
+        ("LiOH", (1, 0, 0)),
+        ("Li2CO3", (1, 0, 1)),
+        ("Li2CO3", (0, 1, 0)),
+        ("Li3N", (1, 0, 0)),
+        ("Li2O2", (1, 0, 0)),
+        ("Cu", (0, 1, 1)),
+    ],
+)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_zone_is_identified_in_any_orientation(
+    name: str, uvw: tuple[int, int, int], mirror: bool, known: Candidates
+) -> None:
+    rng = np.random.default_rng(sum(map(ord, name)) + sum(uvw))
+    spots = zone(name, uvw, rng.uniform(0, 6), mirror=mirror)
+    spots = spots * rng.choice([-1, 1], len(spots))
+    spots = spots + 0.005 * (rng.standard_normal(len(spots)) + 1j * rng.standard_normal(len(spots)))
+    found = weigh([spots], known)
+    assert known.names[int(found.best[0])] == name
+    assert found.posterior[0, known.names.index(name)] > 0.5
+    assert found.explained[0].all()
+    phase = load_phase(name, None, 8.3)
+    assert np.allclose(np.linalg.norm(phase.g(found.hkl[0]), axis=1), np.abs(spots), rtol=0.02)
+    assert (found.hkl[0] @ found.zone[0] == 0).all()
+
+
+def test_posteriors_add_up_to_one(known: Candidates) -> None:
+    found = weigh([zone("LiF", (0, 1, 1), 0.3), zone("Li", (0, 0, 1), 1.0)[:1]], known)
+    assert np.allclose(found.posterior.sum(axis=1), 1)
+    assert found.line.tolist() == [False, True]
+
+
+def test_a_lattice_that_is_no_candidate_is_unknown(known: Candidates) -> None:
+    rng = np.random.default_rng(1)
+    unknown = []
+    for _ in range(30):
+        a, b = rng.uniform(2.2, 4.5, 2)
+        angle = rng.uniform(0.9, 1.6)
+        one, two = a * np.exp(0.2j), b * np.exp(1j * (0.2 + angle))
+        unknown.append(np.array([one, two, one + two, one - two]))
+    found = weigh(unknown, known)
+    assert np.mean(found.posterior[:, -1] > 0.5) > 0.7
+    assert np.mean(found.posterior[:, :-1].max(axis=1) > 0.9) < 0.1
+
+
+def test_a_single_spot_gives_every_phase_that_fits(known: Candidates) -> None:
+    d_li, d_carbonate = 0.24814, 0.24884
+    found = weigh([np.array([1 / np.mean([d_li, d_carbonate]) + 0j])], known)
+    posterior = dict(zip(known.names, found.posterior[0], strict=False))
+    assert posterior["Li"] > 0.05
+    assert posterior["Li2CO3"] > 0.02
+    assert found.posterior[0].max() < 0.9
+    assert found.line[0]
+
+
+def test_a_single_spot_that_nothing_fits_is_unknown(known: Candidates) -> None:
+    found = weigh([np.array([1 / 0.60 + 0j])], known)
+    assert found.posterior[0, -1] > 0.99
+
+
+def test_a_wrong_scale_is_found_from_several_grains_and_identification_survives(
+    known: Candidates,
+) -> None:
+    names = ["LiF", "Li2O", "Li", "LiOH", "Li2CO3"]
+    zones = [(0, 1, 1), (0, 1, 1), (0, 0, 1), (1, 0, 0), (1, 0, 1)]
+    prior = Prior(0.02, 0.004, 0.003, 0.1, 8.3)
+    for scale in (-0.03, 0.02):
+        groups = [
+            zone(name, uvw, n) * (1 + scale)
+            for n, (name, uvw) in enumerate(zip(names, zones, strict=True))
+        ]
+        found = weigh(groups, known, prior)
+        assert found.scale == pytest.approx(scale, abs=3 * found.scale_sigma)
+        assert found.scale_sigma < 0.005
+        right = [known.names[int(best)] == name for best, name in zip(found.best, names, strict=True)]
+        assert sum(right) >= 4
+
+
+def test_doubt_about_the_scale_becomes_doubt_about_fcc_phases(known: Candidates) -> None:
+    """All fcc phases share their angles: LiF and LiH differ by 1.4 % of scale and nothing else."""
+    spots = zone("LiF", (0, 1, 1), 0.4)
+    sure = weigh([spots], known, Prior(0.002, 0.001, 0.001, 0.1, 8.3), sigma=0.003)
+    vague = weigh([spots], known, Prior(0.03, 0.004, 0.003, 0.1, 8.3))
+    index = known.names.index("LiF")
+    assert sure.posterior[0, index] > 0.95
+    assert vague.posterior[0, index] < 0.9
+    assert vague.posterior[0, known.names.index("LiH")] > 0.1
+
+
+def test_a_stray_spot_does_not_hide_the_phase(known: Candidates) -> None:
+    spots = np.append(zone("Li2O", (0, 1, 1), 0.7), 2.2 * np.exp(2.9j))
+    found = weigh([spots], known)
+    assert known.names[int(found.best[0])] == "Li2O"
+    assert found.explained[0, :-1].all()
+    assert not found.explained[0, -1]
+
+
+def test_the_cold_moves_lithium() -> None:
+    cold, warm = (candidates(("Li",), kelvin, 8.3) for kelvin in (78.0, 298.0))
+    spots = zone("Li", (0, 0, 1), 0.2) * (0.35092 / 0.3491)
+    prior = Prior(0.001, 0.0005, 0.0005, 0.1, 8.3)
+    fits = [weigh([spots], known, prior, sigma=0.002) for known in (cold, warm)]
+    assert fits[0].residual[0] < fits[1].residual[0]
