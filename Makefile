@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 PAGE   := services/viewer/page
 ARGS   ?=
 
-.PHONY: demo test test-all test-browser check format bench page clean setup setup-dev
+.PHONY: demo test test-all test-browser check format bench page picture clean setup setup-dev
 
 demo: $(VENV)/.user                 ## a simulated microscope, live page and archive (ARGS='--frames 40 --json')
 	@$(BIN)/beamside demo $(ARGS)
@@ -14,10 +14,10 @@ demo: $(VENV)/.user                 ## a simulated microscope, live page and arc
 test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
 	@$(BIN)/pytest -m "not slow and not gpu and not browser" $(ARGS)
 
-test-all: $(VENV)/.dev              ## the slow, browser and gpu tests too
+test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
 	@$(BIN)/pytest $(ARGS)
 
-test-browser: $(VENV)/.dev          ## the page in headless Chromium
+test-browser: $(VENV)/.browser      ## the page, in the Chromium of this machine
 	@$(BIN)/pytest -m browser $(ARGS)
 
 check: $(VENV)/.dev                 ## format, lint, types, import contracts
@@ -33,8 +33,13 @@ format: $(VENV)/.dev                ## write what check asks for
 bench: $(VENV)/.bench               ## measure (ARGS='stream --json')
 	@$(BIN)/beamside bench $(ARGS)
 
-page:                               ## build the page again; needs Node
+page:                               ## build the live page again; needs Node
 	@cd $(PAGE) && npm ci --no-fund --no-audit && npm run build
+
+picture: $(VENV)/.browser           ## take the README's picture of a running demo again
+	@$(BIN)/beamside demo --port 8765 --set viewer.token=for-the-picture --archive build/picture & \
+	sleep 40; $(BIN)/python tests/browser/screenshot.py --row 1 \
+	    'http://127.0.0.1:8765/?token=for-the-picture' deploy/page.png; kill -INT %1 2>/dev/null || kill $$!; wait
 
 setup: $(VENV)/.user
 setup-dev: $(VENV)/.dev
@@ -53,6 +58,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) -e '.[microscopy,dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
 	@touch $@ $(VENV)/.user
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(PIP) -e '.[microscopy,dev,browser]'
+	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler
 $(VENV)/.bench: $(VENV)/.user

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import uvicorn
 import zmq
 import zmq.asyncio
 
@@ -16,8 +15,7 @@ from . import notices
 from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
-from .viewer.app import create_app
-from .viewer.state import ViewState
+from .viewer import Server, ViewState, create_app
 
 log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15
@@ -29,37 +27,23 @@ def run(plan: Plan, life: Life) -> int:
     return asyncio.run(_serve(plan, life))
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: the life of a process is ours."""
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        yield
-
-
 async def _serve(plan: Plan, life: Life) -> int:
     settings = plan.parsed().viewer
     state = ViewState()
-    app = create_app(
-        state,
-        token=plan.token,
-        allowed_hosts=("127.0.0.1", "localhost", settings.host, *settings.allowed_hosts),
-    )
-    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = _Server(config)
-    bound = listening_socket(settings.host, plan.page_port)
+    hosts = ("127.0.0.1", "localhost", settings.host, *settings.allowed_hosts)
+    server = Server(create_app(state, token=plan.token, allowed_hosts=hosts))
+    await server.start(listening_socket(settings.host, plan.page_port))
     tasks = [
-        asyncio.create_task(server.serve(sockets=[bound])),
         asyncio.create_task(_bus(plan.bus, state)),
         asyncio.create_task(_previews(plan.desk, state)),
     ]
     while not (life.stopping or life.orphaned or any(task.done() for task in tasks)):
         await asyncio.sleep(0.1)
     failed = [task for task in tasks if task.done() and task.exception()]
-    server.should_exit = True
-    for task in tasks[1:]:
+    for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await server.stop()
     for task in failed:
         log.error("the page failed", error=repr(task.exception()))
     return 1 if failed else 0

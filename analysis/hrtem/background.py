@@ -195,10 +195,20 @@ class Background:
         return power
 
     def rings_at(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, float]:
-        """Background of every ring at places, [place, ring], continued to all k; a ring's width."""
-        levels = self.level[self._tile(y, x)]
-        known = np.flatnonzero(np.isfinite(levels[0])) if len(levels) else np.zeros(1, int)
-        return levels[:, np.clip(np.arange(levels.shape[1]), known[0], known[-1])], self.bins.width
+        """Background of every ring at places, [place, ring], continued to all k; a ring's width.
+
+        The shape is that of the whole image, the level that of the place: one tile's own shape is
+        too noisy to look for the maximum of a ratio on it.
+        """
+        known = np.flatnonzero(np.isfinite(self.level[0]))
+        logs = np.log(self.level[:, known])
+        height = logs.mean(axis=1)
+        bright = height >= np.median(height)
+        shape = np.median(logs[bright] - height[bright, None], axis=0)
+        tile = self._tile(y, x)
+        many = self.level.shape[1]
+        rings_of = np.interp(np.arange(many), known, shape)
+        return np.exp(height[tile, None] + rings_of), self.bins.width
 
     def _tile(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """The tile whose centre is nearest."""

@@ -19,7 +19,7 @@ WINDOW = 7.0
 WINDOW_OVER_DIAMETER = WINDOW / 4
 STEPS = 3
 """Times the maximum is looked for; each step spans a third of 1 / length."""
-KERNEL = 0.5
+KERNEL = 0.8
 """Width of the mean shift that follows, over 1 / length: a zero of the transfer function may split
 a spot, and its centre is where the lattice is."""
 SPAN = 5

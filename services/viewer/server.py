@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from ..ports import listening_socket
+
 
 class _Quiet(uvicorn.Server):
     """Signals belong to the process, not to its web server."""
@@ -41,7 +43,7 @@ class Server:
 
     async def start(self, bound: socket.socket | None = None) -> int:
         """Begin to serve, on `bound` if given; the port. OSError if the address is taken."""
-        bound = bound or self._bind()
+        bound = bound or listening_socket(self.host, self.port)
         self.port = int(bound.getsockname()[1])
         self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
         while not self._server.started:
@@ -50,17 +52,6 @@ class Server:
                 raise OSError(f"the web server at {self.host}:{self.port} stopped at once")
             await asyncio.sleep(0.01)
         return self.port
-
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((self.host, self.port))
-        except OSError:
-            bound.close()
-            raise
-        return bound
 
     async def stop(self) -> None:
         """Let running answers finish for two seconds, then close."""

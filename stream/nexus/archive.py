@@ -21,40 +21,22 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 
 from ..errors import ArchiveError, WireError
 from ..framenumbers import Numbers
-from ..messages import Frame, Pixels, Result, RunStart, RunStop
+from ..messages import Frame, Result, RunStart, RunStop
 from . import names, tree
 from .disk import GuardedFile, sync_folder, words
-from .frames import FrameRows
 from .intake import Intake
+from .limits import Limits
 from .results import Results
+from .stack import Stack
 
-MOST_ANNOUNCED = 1_000_000
-"""Some detectors announce 10^9 frames and mean: until I am stopped."""
 CACHE_BYTES = 1 << 17
 """Of each dataset; what waits in caches must fit into the reserve."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one archive puts up with, and how much it may hold back."""
-
-    beyond: int = 100_000
-    """Frame numbers beyond the announced and the highest so far that still get their own row."""
-    channels: int = 16
-    """Images of a frame."""
-    block_frames: int = 256
-    """Frames after which everything is flushed."""
-    block_s: float = 1.0
-    """Seconds after which everything is flushed, at the next message."""
-    reserve_bytes: int = 4 << 20
-    """Disk space kept back, so that a full disk still leaves a whole file."""
 
 
 class Archive:
@@ -71,7 +53,6 @@ class Archive:
         self._pending: list[int] = []
         self._failure: str | None = None
         self._saved = time.monotonic()
-        self._far: FrameRows | None = None
         with contextlib.ExitStack() as opened:
             self._disk = GuardedFile(part, limits.reserve_bytes)
             opened.callback(self._disk.close)
@@ -79,8 +60,7 @@ class Archive:
                 h5py.File(self._disk, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
             )
             self._entry = tree.begin(self._file, start)
-            frames = tree.put_group(self._entry, "frames", "NXcollection")
-            self._rows = FrameRows(frames, self._place, by_number=True)
+            self._frames = Stack(self._entry, start, limits.beyond)
             self._results = Results(self._entry)
             self._file.flush()
             if self._disk.error is not None:
@@ -97,7 +77,7 @@ class Archive:
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ArchiveError(
                 f"no archive can be begun in {folder}: {words(error)}; make the folder writable "
                 "with space on it, or set archive.folder to another"
@@ -114,7 +94,7 @@ class Archive:
         try:
             with self._writing():
                 with self._disk.pixels():
-                    self._rows_for(frame.number).put(frame, chunks)
+                    self._frames.put(frame, chunks)
                 self._pending.append(frame.number)
                 self._save_in_time()
         except ArchiveError:
@@ -170,23 +150,6 @@ class Archive:
             self._failure = self._failure or f"{self.part} was abandoned"
         return self.part
 
-    # where it goes
-
-    def _rows_for(self, number: int) -> FrameRows:
-        known = max(min(self._start.expected or 0, MOST_ANNOUNCED), self._rows.rows)
-        if number <= known + self._limits.beyond:
-            return self._rows
-        if self._far is None:
-            group = tree.put_group(self._entry, "far_frames", "NXcollection")
-            self._far = FrameRows(group, self._place_far, by_number=False)
-        return self._far
-
-    def _place(self, channel: str, pixels: Pixels) -> h5py.Dataset:
-        return tree.place_channel(self._entry, self._start, channel, pixels)
-
-    def _place_far(self, channel: str, pixels: Pixels) -> h5py.Dataset:
-        return tree.place_far_channel(self._entry, self._start, channel, pixels)
-
     # what is written
 
     def _save_in_time(self) -> None:
@@ -195,9 +158,7 @@ class Archive:
             self._save()
 
     def _save(self) -> None:
-        self._rows.save()
-        if self._far is not None:
-            self._far.save()
+        self._frames.save()
         self._results.save()
         self._file.flush()
         if not self._disk.damaged:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ class GuardedFile:
         self._telling = False
         self._descriptor = os.open(path, os.O_RDWR)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._descriptor)
             self._reserve = _reserve(path.parent, reserve_bytes)
         except BaseException:
             os.close(self._descriptor)
@@ -44,7 +45,7 @@ class GuardedFile:
 
     @contextlib.contextmanager
     def pixels(self) -> Iterator[None]:
-        """Let large writes fail inside: HDF5 can bear it there, and the reserve is for its tables."""
+        """Let large writes fail inside: HDF5 can bear it there; the reserve is for its tables."""
         self._telling = True
         try:
             yield
@@ -123,11 +124,24 @@ class GuardedFile:
             self.damaged = True
 
 
+def _lock(descriptor: int) -> None:
+    """Keep readers out until the file is whole, as HDF5 does; some network shares can't."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass
+
+
 def _reserve(folder: Path, nbytes: int) -> BinaryIO:
     """Take up disk space under no name: it comes back when this is closed, also by dying."""
     file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
     try:
-        os.posix_fallocate(file.fileno(), 0, nbytes)
+        if sys.platform == "linux":
+            os.posix_fallocate(file.fileno(), 0, nbytes)
+        else:
+            file.write(os.urandom(nbytes))  # random, because some disks keep zeros for nothing
     except BaseException:
         file.close()
         raise

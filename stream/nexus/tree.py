@@ -2,8 +2,10 @@
 
     /entry                     NXentry: title, start_time, end_time, entry_identifier (the run)
     /entry/data                NXdata of the frames; one more for each further channel
-    /entry/instrument/SOURCE   NXdetector: data [n, ny, nx], pixel_mask, flatfield
+    /entry/instrument/SOURCE   NXdetector: data [n, ny, nx], pixel_mask, flatfield; a channel that
+                               is not called `data` has its own, SOURCE_CHANNEL
     /entry/frames              a row a frame: frame_valid, frame_number, times, metadata
+    /entry/far_frames          the same and the data of frames with wild numbers, if there are any
     /entry/header              what the detector said at the start, and its arrays
     /entry/account             what became of every frame, status
     /entry/ANALYSIS            NXprocess: see results.py

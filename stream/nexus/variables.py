@@ -70,7 +70,11 @@ def take_apart(result: Result) -> list[Variable]:
     if data.sizes.get(FRAME, len(result.frames)) != len(result.frames):
         raise _bad(result, f"{data.sizes[FRAME]} along frame for {len(result.frames)} frames")
     tables = {str(dim) for dim in data.dims if _is_table(data, str(dim))}
-    axes = {str(dim): _axis(result, data, dim) for dim in data.dims if dim in data.coords}
+    axes = {
+        str(dim): _axis(result, data, dim)
+        for dim in data.dims
+        if dim in data.coords and dim != FRAME
+    }
     variables = [
         _variable(result, str(name), variable, tables, axes, name in data.coords)
         for name, variable in data.variables.items()

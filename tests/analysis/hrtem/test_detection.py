@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage, sparse
+
 from beamside.analysis.hrtem.background import azimuthal, ring_background, rings
 from beamside.analysis.hrtem.components import Sightings, link
 from beamside.analysis.hrtem.crop import View, fourier_crop
@@ -12,7 +14,6 @@ from beamside.analysis.hrtem.envelopes import envelopes, plane
 from beamside.analysis.hrtem.groups import group
 from beamside.analysis.hrtem.peaks import find_peaks, ratio
 from beamside.analysis.hrtem.tiles import tile_power, tiling
-from scipy import ndimage, sparse
 
 OPTICS = Optics(windows=(7.7, 15.0), k_min=1.5, k_max=8.3, false_alarms=0.1, workers=1)
 PIXEL = (0.03, 0.03)
@@ -109,12 +110,15 @@ def test_scan_lines_make_no_spots() -> None:
     assert len(reflections(noise((1024, 1024), 6) + lines)) == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_noise_has_no_reflections(seed: int) -> None:
-    image = noise((700, 900), seed)
-    if seed % 2:
-        image = ndimage.gaussian_filter(image, 0.8)
-    assert len(reflections(image)) == 0
+def test_noise_has_no_more_reflections_than_the_false_alarm_rate() -> None:
+    found = 0
+    for seed in range(20):
+        image = noise((700, 900), seed)
+        if seed % 2:
+            image = ndimage.gaussian_filter(image, 0.8)
+        found += len(reflections(image))
+    # 0.1 per frame are asked for: 2 expected, 6 or more have a chance of 2 %.
+    assert found < 6
 
 
 def test_one_of_each_friedel_pair_is_listed_also_on_the_axes() -> None:
@@ -134,12 +138,13 @@ def test_subpixel_k_and_its_error_are_right() -> None:
     for seed in range(12):
         angle, k = rng.uniform(-1.4, 1.4), rng.uniform(2.5, 6)
         ky, kx = k * np.sin(angle), k * np.cos(angle)
-        image = noise((512, 512), seed) + 0.5 * fringes((512, 512), ky, kx, (7.7, 7.7), 3.5)
+        image = noise((1000, 1000), seed)
+        image += 0.3 * fringes((1000, 1000), ky, kx, (14.0, 13.0), 3.5)
         found = reflections(image)
         assert len(found) == 1
         pulls += [(found.ky[0] - ky) / found.sigma[0], (found.kx[0] - kx) / found.sigma[0]]
         assert abs(np.hypot(found.ky[0], found.kx[0]) / k - 1) < 0.004
-    assert np.sqrt(np.mean(np.square(pulls))) < 2.5
+    assert np.sqrt(np.mean(np.square(pulls))) < 2
 
 
 def test_unequal_pixels_measure_the_same_k() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from beamside.analysis.hrtem.candidates import Candidates, candidates
 from beamside.analysis.hrtem.identify import Identity, Prior, gather, identify
 from beamside.analysis.hrtem.phases import load_phase
@@ -125,7 +126,9 @@ def test_a_wrong_scale_is_found_from_several_grains_and_identification_survives(
         found = weigh(groups, known, prior)
         assert found.scale == pytest.approx(scale, abs=3 * found.scale_sigma)
         assert found.scale_sigma < 0.005
-        right = [known.names[int(best)] == name for best, name in zip(found.best, names, strict=True)]
+        right = [
+            known.names[int(best)] == name for best, name in zip(found.best, names, strict=True)
+        ]
         assert sum(right) >= 4
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from beamside.analysis.hrtem import database
 from beamside.analysis.hrtem.candidates import candidates
 from beamside.analysis.hrtem.phases import choose, load_phase

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  (registers the filter)
@@ -220,7 +221,7 @@ def test_times_metadata_and_the_start_are_kept(
     ],
 )
 def test_whatever_a_detector_says_becomes_json(
-    metadata: dict[object, object], tmp_path: Path, start: RunStart, frame: MakeFrame
+    metadata: dict[Any, Any], tmp_path: Path, start: RunStart, frame: MakeFrame
 ) -> None:
     path = filled(
         tmp_path,
@@ -246,7 +247,7 @@ def test_axes_are_in_nm_or_in_pixels(tmp_path: Path, start: RunStart, frame: Mak
         assert np.allclose(file["entry/data/y"][:], np.arange(36) + 0.5)
 
 
-def spoilt(frame: Frame, **changes: object) -> Frame:
+def spoilt(frame: Frame, **changes: Any) -> Frame:
     return replace(frame, channels={"data": replace(frame.channels["data"], **changes)})
 
 
@@ -332,8 +333,8 @@ def test_nothing_is_ever_overwritten(tmp_path: Path, start: RunStart, frame: Mak
     assert len(set(paths)) == 4
     assert late.read_text() == "somebody else's"
     for number, path in enumerate(paths):
-        with open_archive(path) as archive:
-            assert list(archive.numbers) == [number]
+        with open_archive(path) as read:
+            assert list(read.numbers) == [number]
 
 
 def test_it_is_a_part_until_it_is_closed(tmp_path: Path, start: RunStart, frame: MakeFrame) -> None:
