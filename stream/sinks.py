@@ -1,8 +1,9 @@
-"""Where messages go, by URL: the wire of a detector (simulated), our own bus."""
+"""Where messages go, by URL: the wire of a detector (simulated), our own bus, an archive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import zmq
@@ -18,6 +19,11 @@ SEND_HIGH_WATER = 16
 class Sink(Protocol):
     """Takes messages."""
 
+    @property
+    def endpoint(self) -> str:
+        """Where it sends or writes to, with the port that was chosen."""
+        ...
+
     def send(self, message: Message, timeout_s: float = 10.0) -> bool:
         """Send `message`; False if nobody took it in time."""
         ...
@@ -27,11 +33,15 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(url: str, **encoder_options: Any) -> ZmqSink:
+def open_sink(url: str, **encoder_options: Any) -> Sink:
     """Open the sink at `url`; ValueError if the URL is wrong."""
     parsed = parse_url(url)
-    if parsed.kind in ("file", "watch", "sim"):
-        raise ValueError(f"{url!r} can't be written to; frames are archived by [archive] folder")
+    if parsed.kind == "file":
+        from .recorder import ArchiveSink  # brings h5py
+
+        return ArchiveSink(Path(parsed.address))
+    if parsed.kind in ("watch", "sim"):
+        raise ValueError(f"{url!r} can only be read from; write to file:FOLDER or to a wire")
     return ZmqSink(parsed, **encoder_options)
 
 

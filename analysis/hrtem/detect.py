@@ -16,6 +16,9 @@ from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
 from .regions import Regions, draw_support, regions
 from .tiles import Tiling, tile_power, tiling
 
+RANGE = 1e-3
+"""Power over that of the strongest reflection of the place below which none is believed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Optics:
@@ -187,10 +190,11 @@ def settle(
 def _double(
     found: Regions, ky: np.ndarray, kx: np.ndarray, snr: np.ndarray, fine: Refined
 ) -> np.ndarray:
-    """Which reflections are a stronger one of the same place again, or its side lobe.
+    """Which reflections are a stronger one of the same place again, or made by it.
 
     Within the main lobe of the matched window two are not told apart; further out the edge of a
-    grain leaves lobes (see `side_lobes`).
+    grain leaves lobes (see `side_lobes`), and everywhere a scan or a detector that is not linear
+    leaves weak copies.
     """
     near = overlaps(found.mask).tocoo()
     one, two = near.row, near.col
@@ -201,7 +205,8 @@ def _double(
     length = fine.length[two]
     first = (snr[two] > snr[one]) | ((snr[two] == snr[one]) & (two < one))
     lobe = lobes(snr[two], dk * length / WINDOW_OVER_DIAMETER)
-    hit = (near.data > 0.15) & first & ((dk < 1.25 / length) | (snr[one] < lobe))
+    weak = (dk < 1.25 / length) | (snr[one] < lobe) | (snr[one] < RANGE * snr[two])
+    hit = (near.data > 0.15) & first & weak
     double = np.zeros(len(snr), bool)
     double[one[hit]] = True
     return double

@@ -71,7 +71,7 @@ def safely(path: Path, dataset: h5py.Dataset) -> np.ndarray:
         pixels = read_chunk(dataset, offset)
         try:
             if pixels is not None:
-                (replace(pixels, dtype=UNSIGNED[dataset.dtype.itemsize]))
+                decompress.check(replace(pixels, dtype=UNSIGNED[dataset.dtype.itemsize]))
         except WireError as error:
             raise FileError(f"{path}: {dataset.name} at {offset} is damaged ({error})") from error
     return np.asarray(dataset[...])

@@ -88,9 +88,7 @@ def finish(part: Path) -> Path:
 def _rename_to_free(part: Path, path: Path) -> None:
     try:
         os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # network shares and USB sticks without hard links
+    except OSError:  # it exists, or: network shares and USB sticks without hard links
         if path.exists():
             raise FileExistsError(path) from None
         part.rename(path)

@@ -150,6 +150,19 @@ def test_a_watched_folder_gives_each_file_once_also_after_a_restart(
     again.close()
 
 
+def test_a_folder_of_archives_is_a_sink_and_each_archive_a_source(tmp_path: Path) -> None:
+    sink = open_sink(f"file:{tmp_path}/archive")
+    assert all(sink.send(message) for message in RUN)
+    cut = Pixels(IMAGE.shape, "<u2", "bslz4", encode(IMAGE).data[:-9])
+    assert not sink.send(Frame("x", "5", 3, {"data": cut}))
+    sink.close()
+    (archive,) = (tmp_path / "archive").glob("*.nxs")
+    came = received(open_source(f"file:{archive}", "det"), 9)
+    assert [type(m) for m in came] == [RunStart, Frame, Frame, RunStop]
+    assert isinstance(came[1], Frame)
+    np.testing.assert_array_equal(decode(came[1].channels["data"]), IMAGE)
+
+
 def test_zmq_sources_are_never_exhausted() -> None:
     source = open_source("dectris+tcp://127.0.0.1:9", "det")
     assert isinstance(source, ZmqSource)

@@ -17,7 +17,8 @@ import pytest
 
 from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, Message, RunStart, RunStop
-from beamside.stream.sinks import ZmqSink, open_sink
+from beamside.stream.sinks import ZmqSink
+from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 SHAPE = (36, 52)
@@ -36,7 +37,7 @@ def hostile() -> ModuleType:
 
 @pytest.fixture
 def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = open_sink(f"dectris+ipc://{tmp_path}/detector?bind=0")
+    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
     yield sink
     sink.close(0)
 

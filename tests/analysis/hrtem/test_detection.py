@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage, sparse
@@ -67,7 +69,7 @@ def test_tiles_cover_the_image_and_nothing_else(shape: tuple[int, int]) -> None:
     for n, size, starts in zip(view.image.shape, cut.shape, (cut.rows, cut.columns), strict=True):
         assert starts[0] == 0
         assert starts[-1] == n - size
-        assert all(b - a <= size / 2 + 1 for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a <= size / 2 + 1 for a, b in pairwise(starts))
 
 
 def test_power_of_white_noise_is_its_variance_whatever_the_brightness() -> None:

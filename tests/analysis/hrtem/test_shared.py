@@ -60,7 +60,8 @@ def test_the_simulation_without_crystals_gives_nothing(hrtem: Path) -> None:
 def test_what_an_expert_picked_is_among_the_strongest_spots(hrtem: Path) -> None:
     image_file = pytest.importorskip("PIL.Image")
     image = np.array(image_file.open(hrtem / "real" / "Co3O4_5pass_500k.png"))
-    rows = list(csv.reader((hrtem / "real" / "Co3O4_5pass_human_picks.csv").open()))[1:]
+    lines = (hrtem / "real" / "Co3O4_5pass_human_picks.csv").read_text().splitlines()
+    rows = list(csv.reader(lines[1:]))
     picks = np.array([float(row[0]) + 1j * float(row[1]) for row in rows])
     said = PhaseMapper(candidates="oxides")(image[None], Calibration((0.019053, 0.019053)))
     near = apart(picks, said) < 0.06

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from beamside.analysis.operators import AnalysisError, Calibration
+from beamside.services.processor import Processor, calibration_of
+from beamside.services.settings import AnalysisSettings
+from beamside.stream.decompress import encode
+from beamside.stream.messages import Frame, Message, Pixels, Result, RunStart, RunStop
+
+
+@dataclass
+class Desk:
+    """A desk that is a list."""
+
+    coming: list[Message] = field(default_factory=list)
+    answers: list[Result] = field(default_factory=list)
+    credits: int = 0
+    dismissed: bool = False
+
+    def take(self, timeout_ms: int) -> Message | None:
+        if self.coming:
+            return self.coming.pop(0)
+        time.sleep(min(timeout_ms, 20) / 1000)
+        return None
+
+    def answer(self, result: Result) -> None:
+        self.answers.append(result)
+
+    def credit(self, n: int) -> None:
+        self.credits += n
+
+
+def mean(images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+    if images.max() > 60_000:
+        raise AnalysisError("saturated")
+    if images.max() > 50_000:
+        raise RuntimeError("a bug of the plug-in")
+    size = calibration.pixel_size[0] if calibration.pixel_size else np.nan
+    return xr.Dataset({"mean": ("frame", images.mean(axis=(1, 2)) * size)})
+
+
+def frame(n: int, value: int = 2, run: str = "1", shape: tuple[int, int] = (8, 8)) -> Frame:
+    pixels = encode(np.full(shape, value, "<u2"))
+    return Frame("det", run, n, {"data": pixels}, received_ns=1000 + n)
+
+
+def start(run: str = "1") -> RunStart:
+    return RunStart("det", run, calibration={"pixel_size_nm": [0.5, 0.5], "origin": "test"})
+
+
+def answers(messages: list[Message], **settings: object) -> tuple[list[Result], Desk]:
+    desk = Desk(list(messages))
+    made = AnalysisSettings.model_validate({"name": "mean", "batch_age_ms": 30, **settings})
+    processor = Processor(made, mean, desk)  # type: ignore[arg-type]
+    for _ in range(len(messages) + 4):
+        processor.step()
+    return desk.answers, desk
+
+
+def test_a_batch_is_closed_by_size_and_the_rest_by_age() -> None:
+    results, desk = answers([start(), *(frame(n) for n in range(5))], batch_size=2)
+    assert [r.frames for r in results] == [(0, 1), (2, 3), (4,)]
+    assert desk.credits == 5
+    assert results[0].data["mean"].values.tolist() == [1.0, 1.0]
+    assert results[0].received_ns == 1000
+
+
+def test_a_batch_never_mixes_runs_or_shapes() -> None:
+    messages: list[Message] = [
+        start(),
+        start("2"),
+        frame(0),
+        frame(0, run="2"),
+        frame(1, run="2", shape=(8, 16)),
+    ]
+    results, _ = answers(messages, batch_size=9)
+    assert [(r.run, r.frames) for r in results] == [("1", (0,)), ("2", (0,)), ("2", (1,))]
+
+
+@pytest.mark.parametrize(
+    ("value", "failure", "words"),
+    [(65_535, "not_analysable", "saturated"), (55_000, "failed", "RuntimeError: a bug")],
+)
+def test_a_batch_that_fails_is_answered_and_the_next_is_analysed(
+    value: int, failure: str, words: str
+) -> None:
+    results, desk = answers([start(), frame(0, value), frame(1)], batch_size=1)
+    bad, good = results
+    assert bad.error is not None
+    assert words in bad.error
+    assert bad.provenance["failure"] == failure
+    assert good.error is None
+    assert desk.credits == 2
+
+
+def test_a_frame_with_corrupt_content_is_answered_by_its_reason() -> None:
+    whole = frame(0).channels["data"]
+    data = bytearray(whole.data)
+    data[17:] = bytes(len(data) - 17)
+    corrupt = Frame("det", "1", 7, {"data": Pixels((8, 8), "<u2", "bslz4", bytes(data))})
+    results, _ = answers([start(), corrupt, frame(8)], batch_size=2)
+    failures = {r.frames: r.provenance.get("failure") for r in results}
+    assert failures[(7,)] == "bad_blob"
+    assert failures[(8,)] is None
+
+
+def test_the_named_channel_is_analysed() -> None:
+    low, high = encode(np.full((4, 4), 1, "<u2")), encode(np.full((4, 4), 9, "<u2"))
+    both = Frame("det", "1", 0, {"threshold_1": low, "threshold_2": high})
+    results, _ = answers([start(), both], channel="threshold_2")
+    assert results[0].data["mean"].values.tolist() == [4.5]
+
+
+def test_a_result_says_what_it_stands_on() -> None:
+    (result,), _ = answers([start(), frame(0), RunStop("det", "1")], settings={"offset": 1})
+    assert result.provenance["program"] == "beamside"
+    assert result.provenance["settings"] == {"offset": 1}
+    assert result.provenance["calibration"]["origin"] == "test"
+    assert result.done_ns > 0
+
+
+def test_a_calibration_that_is_not_said_is_unknown() -> None:
+    assert calibration_of({}) == Calibration()
+    assert calibration_of({"pixel_size_nm": [1, 2], "voltage_kV": 300.0}).pixel_size == (1.0, 2.0)
