@@ -54,8 +54,8 @@ def contrast(
 
 def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.ndarray:
     """Mark the half plane but for discs about spots."""
-    kept = np.ones(view.spectrum.shape, bool)
-    ny, nx = kept.shape
+    ny, nx = view.spectrum.shape
+    kept = np.ones((ny, nx), bool)
     by, bx = radius * view.size[0], radius * view.size[1]
     reach_y, reach_x = np.arange(-int(by), int(by) + 1), np.arange(-int(bx), int(bx) + 1)
     disc = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 <= 1

@@ -52,7 +52,7 @@ class Archive:
         self._intake = Intake(limits.channels)
         self._pending: list[int] = []
         self._failure: str | None = None
-        self._saved = time.monotonic()
+        self._saved = float("-inf")  # the first message is flushed at once
         with contextlib.ExitStack() as opened:
             self._disk = GuardedFile(part, limits.reserve_bytes)
             opened.callback(self._disk.close)

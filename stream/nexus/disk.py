@@ -81,7 +81,7 @@ class GuardedFile:
             self._write(data)
         except OSError as error:
             self.error = self.error or error
-            if False:
+            if self._telling and len(data) >= LARGE:
                 raise
             self._write_in_reserve(data)
         self._at += len(data)

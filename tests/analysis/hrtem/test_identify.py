@@ -32,7 +32,7 @@ def zone(
     normal = np.linalg.svd(g)[2][-1]
     across = np.cross(normal, along)
     spots = (g @ along + 1j * (g @ across)) * np.exp(1j * turn)
-    return np.conj(spots) if mirror else spots
+    return np.asarray(np.conj(spots) if mirror else spots)
 
 
 def weigh(
