@@ -16,7 +16,8 @@ from ..stream.nexus.summary import AnalysisSummary
 
 ROWS = 12
 """Rows of a table that are shown."""
-WIDTH = 14
+WIDTH = 24
+"""Letters of a cell that are shown."""
 
 
 def inspect(args: argparse.Namespace) -> int:
@@ -66,17 +67,25 @@ def describe(analysis: AnalysisSummary) -> Iterator[str]:
 
 def tables(data: xr.Dataset) -> Iterator[str]:
     """The one-row-per-thing tables of a result, their first rows."""
-    things = [str(dim) for dim in data.dims if f"{dim}_frame" in data.variables]
-    for thing in things:
+    for thing in (str(dim) for dim in data.dims if f"{dim}_frame" in data.variables):
         rows = data.sizes[thing]
         names = [str(n) for n, v in data.data_vars.items() if v.dims == (thing,)]
         yield ""
         yield f"  {thing} ({rows} in all" + (f", the first {ROWS})" if rows > ROWS else ")")
-        titles = [n.removeprefix(f"{thing}_") for n in names]
-        yield "  " + "".join(f"{title[: WIDTH - 1]:>{WIDTH}}" for title in titles)
-        columns = [column(data[name]) for name in names]
-        for row in range(min(rows, ROWS)):
-            yield "  " + "".join(f"{cell[row][: WIDTH - 1]:>{WIDTH}}" for cell in columns)
+        columns = [
+            [n.removeprefix(f"{thing}_"), *column(data[n])] for n in sorted(names, key=_rank)
+        ]
+        widths = [min(max(map(len, cells)), WIDTH) for cells in columns]
+        for row in zip(*columns, strict=True):
+            cells = zip(row, widths, strict=True)
+            yield "  " + "  ".join(f"{text[:width]:>{width}}" for text, width in cells)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Where a column stands: what people look for comes first."""
+    first = ("_frame", "_phase", "_label", "_probability", "_d", "_k", "_kind", "_zone")
+    at = next((n for n, ending in enumerate(first) if name.endswith(ending)), len(first))
+    return at, name
 
 
 def column(variable: xr.DataArray) -> list[str]:

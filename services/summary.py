@@ -12,6 +12,7 @@ expected = received + missing and received = archived + refused_frames.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,6 +77,8 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     ]
     if summary["run_count"] > 1:
         rows.insert(1, ("runs", f"{summary['run_count']} in all; the figures are their sums"))
+    if summary["archive"]:
+        rows.append(("look", f"beamside inspect {shlex.quote(summary['archive'])}"))
     rows += [("alarm", alarm) for alarm in summary["alarms"]]
     return [f"  {name:<9}{text}" for name, text in rows]
 
