@@ -9,7 +9,7 @@ import pytest
 from beamside.analysis import operators
 from beamside.analysis.operators import Calibration
 
-PLUGIN = '''
+PLUGIN = """
 from dataclasses import dataclass
 import xarray as xr
 
@@ -20,7 +20,7 @@ class Brightness:
     def __call__(self, images, calibration):
         mean = images.mean(axis=(1, 2)) - self.offset
         return xr.Dataset({"brightness": ("frame", mean, {"units": "counts"})})
-'''
+"""
 
 
 @pytest.fixture

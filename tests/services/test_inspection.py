@@ -27,8 +27,16 @@ def archive(tmp_path: Path) -> Path:
         coords={"k": ("k", np.arange(4.0), {"units": "1/nm"})},
     )
     sink = open_sink(f"file:{tmp_path}")
-    sink.send(RunStart("det", "7", expected=3, shape=(8, 8), dtype="<u2",
-                       calibration={"pixel_size_nm": [0.03, 0.03], "origin": "settings"}))  # fmt: skip
+    sink.send(
+        RunStart(
+            "det",
+            "7",
+            expected=3,
+            shape=(8, 8),
+            dtype="<u2",
+            calibration={"pixel_size_nm": [0.03, 0.03], "origin": "settings"},
+        )
+    )
     for n in (0, 2):
         sink.send(Frame("det", "7", n, {"data": encode(np.full((8, 8), n, "<u2"))}))
     sink.send(Result("det", "7", (0,), "hrtem", data, {"version": "0.1.0"}))
