@@ -1,9 +1,14 @@
-"""The archiver: everything that the desk hands out goes into one NeXus file a run."""
+"""The archiver: everything that the desk hands out goes into one NeXus file a run.
+
+A frame is reported as archived only once its pixels and facts have been flushed to the file; until
+then it is in the archiver's hands, and would be given to its successor.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +22,12 @@ from .service import Life, Plan
 
 log = logger("archiver")
 CREDIT = 256
-"""Frames in hand at most; the desk's queue holds the rest."""
+"""Frames on their way here at most; the desk's queue holds the rest."""
 RECEIPT_PERIOD_S = 0.05
 RECEIPT_FRAMES = 64
+FLUSH_BYTES = 64 << 20
+"""Written to the file before more is taken: until then the desk keeps these frames too."""
+FAILED = "archive_failed"
 
 
 def run(plan: Plan, life: Life) -> int:
@@ -37,16 +45,27 @@ def run(plan: Plan, life: Life) -> int:
 
 
 @dataclass(slots=True)
-class Receipts:
-    """What became of the frames of one run since the last receipt."""
+class Book:
+    """The archive of one run, and the frames whose fate was not told yet."""
 
-    archived: list[int] = field(default_factory=list)
+    archive: Archive | None
+    broken: str | None = None
+    """Why it can't be written any more."""
+    pending: list[int] = field(default_factory=list)
+    """Given to the archive, not flushed yet."""
     refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    @property
-    def frames(self) -> list[int]:
-        """All frames that are no longer in hand."""
-        return self.archived + [n for numbers in self.refused.values() for n in numbers]
+    def settle(self) -> dict[str, Any] | None:
+        """What to tell the desk: which frames are safe, which never will be; None if neither."""
+        kept = self.archive.kept if self.archive is not None else ()
+        safe = [number for number in self.pending if number in kept]
+        self.pending = [number for number in self.pending if number not in kept]
+        if self.broken:
+            self.refused[FAILED] += self.pending
+            self.pending = []
+        refused, self.refused = dict(self.refused), defaultdict(list)
+        frames = safe + [number for numbers in refused.values() for number in numbers]
+        return {"frames": frames, "archived": safe, "refused": refused} if frames else None
 
 
 class Archiver:
@@ -55,15 +74,13 @@ class Archiver:
     def __init__(self, folder: Path, desk: DeskReader) -> None:
         self.folder = folder
         self.desk = desk
-        self.open: dict[str, Archive] = {}
-        self.broken: dict[str, str] = {}
-        """Runs whose archive can't be written any more, and why."""
-        self._receipts: dict[str, Receipts] = defaultdict(Receipts)
-        self._waiting = 0
-        self._given = time.monotonic()
+        self.books: dict[str, Book] = {}
+        self._taken = 0
+        self._unflushed = 0
+        self._told = time.monotonic()
 
     def step(self) -> None:
-        """Take one message; give receipts when it is time."""
+        """Take one message; tell the desk what is safe when it is time."""
         message = self.desk.take(int(RECEIPT_PERIOD_S * 1000))
         match message:
             case Frame():
@@ -71,80 +88,97 @@ class Archiver:
             case RunStart():
                 self._start(message)
             case Result():
-                self._result(message)
+                self._try(message.run, lambda archive: archive.add_result(message))
             case RunStop():
                 self._stop(message)
-        due = time.monotonic() - self._given > RECEIPT_PERIOD_S
-        if self._waiting and (due or self._waiting >= RECEIPT_FRAMES):
-            self._give_receipts()
+            case None:
+                self._flush()
+        if self._unflushed >= FLUSH_BYTES:
+            self._flush()
+        late = time.monotonic() - self._told > RECEIPT_PERIOD_S
+        if late or self._taken >= RECEIPT_FRAMES:
+            self._tell()
 
     def _start(self, start: RunStart) -> None:
-        if start.run in self.open:
+        if start.run in self.books:
             return
         try:
-            self.open[start.run] = Archive.create(self.folder, start)
+            self.books[start.run] = Book(Archive.create(self.folder, start))
         except ArchiveError as error:
             self._break(start.run, error)
 
     def _frame(self, frame: Frame) -> None:
-        receipts = self._receipts[frame.run]
-        archive = self.open.get(frame.run)
-        self._waiting += 1
-        if archive is None or frame.run in self.broken:
-            receipts.refused["archive_failed"].append(frame.number)
+        self._taken += 1
+        book = self.books.setdefault(frame.run, Book(None, "no archive was begun for it"))
+        if book.broken:
+            book.refused[FAILED].append(frame.number)
             return
-        try:
-            archive.add(frame)
-            receipts.archived.append(frame.number)
-        except WireError as error:
-            log.warning("refused", run=frame.run, frame=frame.number, error=str(error))
-            receipts.refused[error.reason].append(frame.number)
-        except ArchiveError as error:
-            self._break(frame.run, error)
-            receipts.refused["archive_failed"].append(frame.number)
+        book.pending.append(frame.number)
+        self._unflushed += frame.nbytes
+        refused = self._try(frame.run, lambda archive: archive.add(frame))
+        if refused is not None:
+            book.pending.remove(frame.number)
+            book.refused[refused].append(frame.number)
 
-    def _result(self, result: Result) -> None:
-        archive = self.open.get(result.run)
-        if archive is None or result.run in self.broken:
-            return
+    def _try(self, run: str, write: Callable[[Archive], None]) -> str | None:
+        """Write to the archive of `run`; the reason if what was written is refused."""
+        book = self.books.get(run)
+        if book is None or book.archive is None or book.broken:
+            return None
         try:
-            archive.add_result(result)
+            write(book.archive)
         except WireError as error:
-            log.warning("result refused", run=result.run, error=str(error))
+            log.warning("refused", run=run, error=str(error))
+            return error.reason
         except ArchiveError as error:
-            self._break(result.run, error)
+            self._break(run, error)
+        return None
 
     def _break(self, run: str, error: ArchiveError) -> None:
         log.warning("archive failed", run=run, error=str(error))
-        self.broken[run] = str(error)
+        self.books.setdefault(run, Book(None)).broken = str(error)
         self.desk.say("receipt", {"run": run, "frames": [], "alarm": str(error)})
 
+    def _flush(self) -> None:
+        """Bring what is pending to the files: nothing came for a moment, or much did."""
+        self._unflushed = 0
+        for run, book in self.books.items():
+            if book.pending:
+                self._try(run, lambda archive: archive.flush())
+
+    def _tell(self) -> None:
+        for run, book in self.books.items():
+            said = book.settle()
+            if said is not None:
+                self.desk.say("receipt", {"run": run, **said})
+        if self._taken:
+            self.desk.credit(self._taken)
+        self._taken = 0
+        self._told = time.monotonic()
+
     def _stop(self, stop: RunStop) -> None:
-        self._give_receipts()
-        archive = self.open.pop(stop.run, None)
+        self._try(stop.run, lambda archive: archive.flush())
+        self._tell()
+        book = self.books.pop(stop.run, None)
         said: dict[str, Any] = {"run": stop.run, "path": None}
-        error = self.broken.pop(stop.run, None)
-        if archive is not None:
-            try:
-                said["path"] = str(archive.abandon() if error else archive.close(stop))
-            except ArchiveError as failed:
-                error = str(failed)
-        if error:
-            said["error"] = error
+        if book is not None:
+            path, error = self._close(book, stop)
+            said |= {"path": str(path) if path else None, "error": error}
         self.desk.say("closed", said)
 
-    def _give_receipts(self) -> None:
-        for run, receipts in self._receipts.items():
-            frames = receipts.frames
-            said = {"archived": receipts.archived, "refused": dict(receipts.refused)}
-            self.desk.say("receipt", {"run": run, "frames": frames, **said})
-        self._receipts.clear()
-        self.desk.credit(self._waiting)
-        self._waiting = 0
-        self._given = time.monotonic()
+    def _close(self, book: Book, stop: RunStop) -> tuple[Path | None, str | None]:
+        if book.archive is None:
+            return None, book.broken
+        if book.broken:
+            return book.archive.abandon(), book.broken
+        try:
+            return book.archive.close(stop), None
+        except ArchiveError as error:
+            return book.archive.part, str(error)
 
     def abandon(self) -> None:
         """Close what is still open as well as can be."""
-        for archive in self.open.values():
-            archive.abandon()
-        self.open.clear()
+        for book in self.books.values():
+            if book.archive is not None:
+                book.archive.abandon()
+        self.books.clear()

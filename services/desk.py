@@ -30,6 +30,8 @@ from ..stream.sockets import UNBOUNDED, open_socket
 from .logs import logger
 
 log = logger("desk")
+HAND_BYTES = 256 << 20
+"""Bytes one worker may have in hand, beside its credit; one frame is always allowed."""
 MOST_HANDS = 3
 """How many workers may die with a frame in hand before it is skipped: it may be what kills them."""
 
@@ -54,6 +56,26 @@ class Worker:
     name: str
     credit: int = 0
     in_hand: dict[tuple[str, int], Parcel] = field(default_factory=dict)
+    nbytes: int = 0
+    """Of the frames in hand."""
+
+    @property
+    def free(self) -> bool:
+        """Whether it can take one more frame."""
+        return self.credit > 0 and (self.nbytes < HAND_BYTES or not self.in_hand)
+
+    def hand(self, key: tuple[str, int], parcel: Parcel) -> None:
+        """Put a frame in its hand."""
+        self.credit -= 1
+        parcel.hands += 1
+        self.in_hand[key] = parcel
+        self.nbytes += parcel.nbytes
+
+    def done(self, key: tuple[str, int]) -> None:
+        """Take a frame out of its hand: it has answered."""
+        parcel = self.in_hand.pop(key, None)
+        if parcel is not None:
+            self.nbytes -= parcel.nbytes
 
 
 @dataclass(slots=True)
@@ -146,14 +168,12 @@ class Desk:
     def _hand_out(self, reader: Reader) -> None:
         backlog = reader.backlog
         while (parcel := backlog.peek()) is not None and reader.workers:
-            worker = max(reader.workers.values(), key=lambda w: w.credit)
-            if parcel.key is not None and worker.credit < 1:
+            worker = max(reader.workers.values(), key=lambda w: (w.free, w.credit))
+            if parcel.key is not None and not worker.free:
                 return
             backlog.take()
             if parcel.key is not None:
-                worker.credit -= 1
-                parcel.hands += 1
-                worker.in_hand[parcel.key] = parcel
+                worker.hand(parcel.key, parcel)
             self._send(worker, parcel.parts)
 
     def _send(self, worker: Worker, parts: Sequence[Buffer]) -> None:
@@ -191,7 +211,8 @@ class Desk:
             return
         said = wire.read_head(parts) if kind == b"result" else orjson.loads(parts[0])
         for number in said.get("frames", ()):
-            worker.in_hand.pop((said["run"], number), None)
+            worker.done((said["run"], number))
+        self._hand_out(reader)
         yield Receipt(reader.name, worker.name, kind.decode(), said, parts)
 
     def _hello(self, identity: bytes, said: dict[str, Any]) -> Iterator[Receipt | Skipped]:
