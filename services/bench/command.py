@@ -62,6 +62,8 @@ def line(case: dict[str, Any]) -> str:
     text = f"{case['name']:<28}{case['cpu_ms_per_frame']:>10.3f} CPU-ms/frame"
     text += f"{case['frames_per_s']:>9.1f} frames/s"
     anchor = case.get("anchor")
-    if anchor:
+    if anchor and anchor["cpu_ms_per_frame"] is None:
+        text += f"   {anchor['name']}: {anchor['frames_per_s']} frames/s"
+    elif anchor:
         text += f"   {anchor['name']} {anchor['cpu_ms_per_frame']:.3f}, ratio {case['ratio']:.2f}"
     return text
