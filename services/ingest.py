@@ -6,7 +6,6 @@ Notices (its state and account, a few times a second) and results go out on the 
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from ..stream.backlog import Backlog
 from ..stream.ledger import Ledger, Run
 from ..stream.messages import Frame, Message, Refusal, RunStart
 from ..stream.sources import Incoming, Source
+from . import status
 from .desk import Desk, Parcel, Reader, Receipt, Skipped
 from .feeds import open_feed
 from .latency import Latencies
@@ -37,7 +37,6 @@ SHOWN_RUNS = 50
 """Closed runs in a notice; the totals count them all."""
 LATE_GRACE_NS = 100_000_000
 """Frames that come so shortly after the end still belong to the run."""
-ALARM_FILLS = (0.5, 0.8, 0.95)
 
 
 def run(plan: Plan, life: Life) -> int:
@@ -86,8 +85,8 @@ class Ingest:
         self.draining = False
         self.last_frame_ns = 0
         self._archives: dict[str, str | None] = {}
-        self._closing: dict[str, dict[str, Any]] = {}
-        self._failures: Counter[str] = Counter()
+        self.closing: dict[str, dict[str, Any]] = {}
+        self.failures: Counter[str] = Counter()
         self._drain_since: dict[str, float] = {}
         self._noticed = 0.0
         self._poller = zmq.Poller()
@@ -173,7 +172,7 @@ class Ingest:
         else:
             reason = str(head["provenance"].get("failure", "failed"))
             self.ledger.skipped(run, frames, reason)
-            self._failures[reason] += len(frames)
+            self.failures[reason] += len(frames)
         self.rates.count("out", n=len(frames))
         self.bus.send(receipt.parts)
         self.desk.give_parts(receipt.parts, everyone=False)
@@ -228,7 +227,7 @@ class Ingest:
         self.bus.send(wire.encode(stop))
         self._hear(self.desk.give(stop))
         if archive:
-            self._closing[key] = summary
+            self.closing[key] = summary
         else:
             self._closed(summary)
         self.notice()
@@ -238,7 +237,7 @@ class Ingest:
         self.totals.count(summary)
 
     def _archive_closed(self, said: dict[str, Any]) -> None:
-        summary = self._closing.pop(said["run"], None)
+        summary = self.closing.pop(said["run"], None)
         if summary is None:
             return
         summary["archive"] = said.get("path")
@@ -254,86 +253,20 @@ class Ingest:
         self.draining = True
         self.ledger.stop_all("the service was stopped")
         until = time.monotonic() + timeout_s + 2
-        while (self.ledger.runs or self._closing) and time.monotonic() < until and not hopeless():
+        while (self.ledger.runs or self.closing) and time.monotonic() < until and not hopeless():
             self.step(0.02)
-        for summary in self._closing.values():
+        for summary in self.closing.values():
             summary["status"] = "incomplete"
             summary["reason"] += "; the archive did not close in time"
             self._closed(summary)
-        self._closing.clear()
+        self.closing.clear()
         self.notice(state="closed")
-
-    # what is told
 
     def notice(self, state: str | None = None) -> None:
         """Publish the state, the account and the pace."""
         self._noticed = time.monotonic()
-        self.bus.send([orjson.dumps(self.status(state), option=orjson.OPT_SERIALIZE_NUMPY)])
-
-    def status(self, state: str | None = None) -> dict[str, Any]:
-        """What is going on, in the keys that the page and the metrics read."""
-        run = self.ledger.last
-        account = run.account.as_json() if run else {}
-        if self.draining:
-            state = state or "draining"
-        return {
-            "kind": "status",
-            "state": state or (run.state if run and run.state != "closed" else "idle"),
-            "source": self.settings.source.name,
-            "run": run.start.run if run else None,
-            "run_status": run.status if run else None,
-            "calibration": dict(run.start.calibration) if run else {},
-            "account": account,
-            "strangers": dict(self.ledger.strangers),
-            "ignored": dict(self.ledger.ignored),
-            "failures": dict(self._failures),
-            "rates": self.rates.as_json(),
-            "latency_ms": self.latencies.as_json(),
-            "readers": {name: self._reader(reader) for name, reader in self.desk.readers.items()},
-            "archive": self._archive_state(),
-            "last_frame_ns": self.last_frame_ns,
-            "alarms": self._alarms(),
-            "analysis": self.settings.analysis.name if self.settings.analysis.workers else None,
-            "device": "cpu",
-            "bytes_received": self.rates.nbytes,
-            "exhausted": self.source.exhausted,
-            "closed": list(self.closed),
-            "totals": self.totals.as_json(),
-            "open": len(self.ledger.runs) + len(self._closing),
-        }
-
-    def _reader(self, reader: Reader) -> dict[str, Any]:
-        backlog = reader.backlog
-        return {
-            "queue": len(backlog),
-            "capacity": backlog.capacity,
-            "fill": round(backlog.fill, 3),
-            "policy": backlog.policy,
-            "workers": len(reader.workers),
-        }
-
-    def _archive_state(self) -> dict[str, Any]:
-        if not self.settings.archive.enabled:
-            return {}
-        folder = self.settings.archive.folder
-        try:
-            free = shutil.disk_usage(folder).free
-        except OSError:
-            free = None
-        backlog = self.desk.readers["archive"].backlog
-        path = next((str(s["archive"]) for s in reversed(self.closed) if s["archive"]), None)
-        return {"path": path or str(folder), "free_bytes": free, "backlog_bytes": backlog.nbytes}
-
-    def _alarms(self) -> list[str]:
-        alarms = list(self.alarms.values())
-        for name, reader in self.desk.readers.items():
-            passed = [level for level in ALARM_FILLS if reader.backlog.fill >= level]
-            if passed and name != "preview":
-                alarms.append(f"the queue of the {name} is more than {passed[-1]:.0%} full")
-        run = self.ledger.last
-        if run is not None and run.state == "draining" and run.account.missing:
-            alarms.append(f"run {run.start.run}: {run.account.missing} frames are missing")
-        return alarms
+        said = status.of(self, state)
+        self.bus.send([orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)])
 
     def close(self) -> None:
         """Let everything go."""

@@ -1,0 +1,85 @@
+"""What ingest tells of itself a few times a second: one JSON object, read by page and metrics."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from .desk import Reader
+
+if TYPE_CHECKING:
+    from .ingest import Ingest
+
+ALARM_FILLS = (0.5, 0.8, 0.95)
+"""How full a queue is when people are told."""
+
+
+def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
+    """What is going on: state, account, pace, queues, archive, alarms, and how runs ended."""
+    run = ingest.ledger.last
+    if ingest.draining:
+        state = state or "draining"
+    return {
+        "kind": "status",
+        "state": state or (run.state if run and run.state != "closed" else "idle"),
+        "source": ingest.settings.source.name,
+        "run": run.start.run if run else None,
+        "run_status": run.status if run else None,
+        "calibration": dict(run.start.calibration) if run else {},
+        "account": run.account.as_json() if run else {},
+        "strangers": dict(ingest.ledger.strangers),
+        "ignored": dict(ingest.ledger.ignored),
+        "failures": dict(ingest.failures),
+        "rates": ingest.rates.as_json(),
+        "latency_ms": ingest.latencies.as_json(),
+        "readers": {name: queue(reader) for name, reader in ingest.desk.readers.items()},
+        "archive": archive(ingest),
+        "last_frame_ns": ingest.last_frame_ns,
+        "alarms": alarms(ingest),
+        "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
+        "device": "cpu",
+        "bytes_received": ingest.rates.nbytes,
+        "exhausted": ingest.source.exhausted,
+        "closed": list(ingest.closed),
+        "totals": ingest.totals.as_json(),
+        "open": len(ingest.ledger.runs) + len(ingest.closing),
+    }
+
+
+def queue(reader: Reader) -> dict[str, Any]:
+    """How full a reader's queue is, and who takes from it."""
+    backlog = reader.backlog
+    return {
+        "queue": len(backlog),
+        "capacity": backlog.capacity,
+        "fill": round(backlog.fill, 3),
+        "policy": backlog.policy,
+        "workers": len(reader.workers),
+    }
+
+
+def archive(ingest: Ingest) -> dict[str, Any]:
+    """Where the archive is, and how much room is left there."""
+    if not ingest.settings.archive.enabled:
+        return {}
+    folder = ingest.settings.archive.folder
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = None
+    backlog = ingest.desk.readers["archive"].backlog
+    path = next((str(s["archive"]) for s in reversed(ingest.closed) if s["archive"]), None)
+    return {"path": path or str(folder), "free_bytes": free, "backlog_bytes": backlog.nbytes}
+
+
+def alarms(ingest: Ingest) -> list[str]:
+    """What somebody should look at, in words."""
+    said = list(ingest.alarms.values())
+    for name, reader in ingest.desk.readers.items():
+        passed = [level for level in ALARM_FILLS if reader.backlog.fill >= level]
+        if passed and name != "preview":
+            said.append(f"the queue of the {name} is more than {passed[-1]:.0%} full")
+    run = ingest.ledger.last
+    if run is not None and run.account.missing:
+        said.append(f"run {run.start.run}: {run.account.missing} frames are missing")
+    return said
