@@ -25,6 +25,7 @@ CREDIT = 256
 """Frames on their way here at most; the desk's queue holds the rest."""
 RECEIPT_PERIOD_S = 0.05
 RECEIPT_FRAMES = 64
+FLUSH_S = 1.0
 FLUSH_BYTES = 64 << 20
 """Written to the file before more is taken: until then the desk keeps these frames too."""
 FAILED = "archive_failed"
@@ -37,7 +38,7 @@ def run(plan: Plan, life: Life) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     desk = DeskReader(plan.desk, "archive", "archiver", CREDIT)
     archiver = Archiver(folder, desk)
-    while not (desk.dismissed or life.orphaned):
+    while not desk.leaves(life):
         archiver.step()
     archiver.abandon()
     desk.close()
@@ -51,6 +52,7 @@ class Book:
     archive: Archive | None
     broken: str | None = None
     """Why it can't be written any more."""
+    start: RunStart | None = None
     pending: list[int] = field(default_factory=list)
     """Given to the archive, not flushed yet."""
     refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -77,39 +79,37 @@ class Archiver:
         self.books: dict[str, Book] = {}
         self._taken = 0
         self._unflushed = 0
-        self._told = time.monotonic()
+        self._heard = self._safe = 0
+        """Messages beside frames that were heard, and of these the ones that are in the file."""
+        self._flushed = self._told = time.monotonic()
 
     def step(self) -> None:
         """Take one message; tell the desk what is safe when it is time."""
         message = self.desk.take(int(RECEIPT_PERIOD_S * 1000))
+        self._heard += message is not None and not isinstance(message, Frame)
         match message:
             case Frame():
                 self._frame(message)
             case RunStart():
-                self._start(message)
+                self.books.setdefault(message.run, Book(None, start=message))
             case Result():
                 self._try(message.run, lambda archive: archive.add_result(message))
             case RunStop():
                 self._stop(message)
             case None:
                 self._flush()
-        if self._unflushed >= FLUSH_BYTES:
+        overdue = self._heard and time.monotonic() - self._flushed > FLUSH_S
+        if self._unflushed >= FLUSH_BYTES or overdue:
             self._flush()
         late = time.monotonic() - self._told > RECEIPT_PERIOD_S
         if late or self._taken >= RECEIPT_FRAMES:
             self._tell()
 
-    def _start(self, start: RunStart) -> None:
-        if start.run in self.books:
-            return
-        try:
-            self.books[start.run] = Book(Archive.create(self.folder, start))
-        except ArchiveError as error:
-            self._break(start.run, error)
-
     def _frame(self, frame: Frame) -> None:
         self._taken += 1
-        book = self.books.setdefault(frame.run, Book(None, "no archive was begun for it"))
+        book = self.books.setdefault(frame.run, Book(None, "no start came for it"))
+        if book.archive is None and not book.broken and book.start is not None:
+            self._begin(book, book.start)  # with the first frame: a start alone leaves no file
         if book.broken:
             book.refused[FAILED].append(frame.number)
             return
@@ -119,6 +119,13 @@ class Archiver:
         if refused is not None:
             book.pending.remove(frame.number)
             book.refused[refused].append(frame.number)
+
+    def _begin(self, book: Book, start: RunStart) -> None:
+        try:
+            book.archive = Archive.create(self.folder, start)
+            self.desk.say("opened", {"run": start.run, "part": str(book.archive.part)})
+        except ArchiveError as error:
+            self._break(start.run, error)
 
     def _try(self, run: str, write: Callable[[Archive], None]) -> str | None:
         """Write to the archive of `run`; the reason if what was written is refused."""
@@ -142,15 +149,20 @@ class Archiver:
     def _flush(self) -> None:
         """Bring what is pending to the files: nothing came for a moment, or much did."""
         self._unflushed = 0
+        self._flushed = time.monotonic()
         for run, book in self.books.items():
-            if book.pending:
+            if book.pending or self._heard:
                 self._try(run, lambda archive: archive.flush())
+        self._safe, self._heard = self._safe + self._heard, 0
 
     def _tell(self) -> None:
         for run, book in self.books.items():
             said = book.settle()
             if said is not None:
                 self.desk.say("receipt", {"run": run, **said})
+        if self._safe:
+            self.desk.say("receipt", {"run": "", "frames": [], "told": self._safe})
+            self._safe = 0
         if self._taken:
             self.desk.credit(self._taken)
         self._taken = 0
@@ -165,6 +177,7 @@ class Archiver:
             path, error = self._close(book, stop)
             said |= {"path": str(path) if path else None, "error": error}
         self.desk.say("closed", said)
+        self._flush()
 
     def _close(self, book: Book, stop: RunStop) -> tuple[Path | None, str | None]:
         if book.archive is None:

@@ -81,6 +81,7 @@ def demo(args: argparse.Namespace) -> int:
     """Run everything over a simulated microscope."""
     if args.frames is not None and args.frames < 1:
         raise ValueError(f"--frames {args.frames}: must be 1 or more")
+    _sensible(args)
     detector, endpoint = _start_detector(args)
     try:
         url = f"{args.wire}+{endpoint}"
@@ -101,6 +102,13 @@ def demo(args: argparse.Namespace) -> int:
         return serve(settings, done, as_json=args.json, before_stop=lambda: _stop(detector))
     finally:
         _stop(detector)
+
+
+def _sensible(args: argparse.Namespace) -> None:
+    if not 0 <= args.rate < 1e6:
+        raise ValueError(f"--rate {args.rate}: frames per second, 0 for no limit")
+    if not 128 <= args.size <= 8192:
+        raise ValueError(f"--size {args.size}: allowed are 128 to 8192 pixels a side")
 
 
 def _start_detector(args: argparse.Namespace) -> tuple[subprocess.Popen[str], str]:
@@ -150,32 +158,46 @@ def serve(
     life = Life()
     supervisor = Supervisor(settings)
     life.listen()
+    trouble: StartError | None = None
     try:
         supervisor.start()
         if supervisor.url:
             say(f"  page      {supervisor.url}")
         if settings.archive.enabled:
             say(f"  archive   {settings.archive.folder.resolve()}")
-        if supervisor.wait_ready(life):
-            say("  ready     Ctrl-C drains and stops")
-            teller = Teller(supervisor)
-            supervisor.serve(life, done, teller.tell)
-            if stay and not life.stopping:
-                say("  done      the page stays until Ctrl-C")
-                supervisor.serve(life, lambda status: False, lambda: None)
-            teller.end()
+        _serve(supervisor, life, done, stay)
         before_stop()
-        code = supervisor.stop()
-    except BaseException:
-        supervisor.stop()
-        raise
+    except StartError as error:
+        trouble = error
     finally:
+        code = supervisor.stop()
         supervisor.keep_logs()
-    result = summary.of_service(supervisor.status, supervisor.alarms)
+    _report(summary.of_service(supervisor.status, supervisor.alarms), as_json)
+    if trouble is not None:
+        raise trouble
+    nothing = supervisor.status.get("totals", {}).get("runs", 0) == 0
+    return code or (NOTHING_CAME if nothing and is_idle(supervisor.status) else 0)
+
+
+def _serve(
+    supervisor: Supervisor, life: Life, done: Callable[[dict[str, Any]], bool], stay: bool
+) -> None:
+    if not supervisor.wait_ready(life):
+        return
+    say("  ready     Ctrl-C drains and stops")
+    teller = Teller(supervisor)
+    supervisor.serve(life, done, teller.tell)
+    if stay and not life.stopping:
+        say("  done      the page stays until Ctrl-C")
+        supervisor.serve(life, lambda status: False, lambda: None)
+    teller.end()
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
     say("\n".join(["", *summary.lines(result)]))
     if as_json:
         sys.stdout.write(orjson.dumps(result).decode() + "\n")
-    return code or (NOTHING_CAME if result["run"] is None and is_idle(supervisor.status) else 0)
+        sys.stdout.flush()
 
 
 class Teller:
@@ -206,6 +228,7 @@ class Teller:
 
 def simulate(args: argparse.Namespace) -> int:
     """Run the pretend detector alone."""
+    _sensible(args)
     life = Life()
     life.listen()
     sim = Simulation(

@@ -4,8 +4,9 @@ A reader (archive, analysis, preview) is a queue with a policy, taken from by on
 one ROUTER socket. A worker says `hello`, then gives `credit` for so many frames; what it has in
 hand is known, so that it can be given to another when the worker dies.
 
-    worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | receipt {...}
-    desk -> worker   a message of ours (stream/wire), or `bye`
+    worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | receipt {..}
+                     | opened | closed | ping
+    desk -> worker   a message of ours (stream/wire), `bye`, or `who` (say hello again)
 
 Decided 2026-11: results travel through the desk too, not by a socket of their own. Then one queue
 orders frames, results and the stop for the archive, and nothing has to be waited for twice; their
@@ -15,6 +16,7 @@ of a run can overtake its last results.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +34,7 @@ from .logs import logger
 log = logger("desk")
 HAND_BYTES = 256 << 20
 """Bytes one worker may have in hand, beside its credit; one frame is always allowed."""
+WHO = b"who"
 MOST_HANDS = 3
 """How many workers may die with a frame in hand before it is skipped: it may be what kills them."""
 
@@ -58,6 +61,8 @@ class Worker:
     in_hand: dict[tuple[str, int], Parcel] = field(default_factory=dict)
     nbytes: int = 0
     """Of the frames in hand."""
+    unsaid: deque[Parcel] = field(default_factory=deque)
+    """Results and stops it was told and has not called safe yet, in order (the archive)."""
 
     @property
     def free(self) -> bool:
@@ -174,6 +179,8 @@ class Desk:
             backlog.take()
             if parcel.key is not None:
                 worker.hand(parcel.key, parcel)
+            else:
+                worker.unsaid.append(parcel)
             self._send(worker, parcel.parts)
 
     def _send(self, worker: Worker, parts: Sequence[Buffer]) -> None:
@@ -202,7 +209,10 @@ class Desk:
             return
         known = self._by_identity.get(identity)
         if known is None:
-            log.warning("a stranger spoke at the desk", said=kind[:20])
+            # a reader of an ingest that died says hello again; what strangers say changes nothing
+            self.socket.send_multipart([identity, WHO])
+            return
+        if kind == b"ping":
             return
         reader, worker = known
         if kind == b"credit":
@@ -210,6 +220,8 @@ class Desk:
             self._hand_out(reader)
             return
         said = wire.read_head(parts) if kind == b"result" else orjson.loads(parts[0])
+        for _ in range(min(int(said.get("told", 0)), len(worker.unsaid))):
+            worker.unsaid.popleft()
         for number in said.get("frames", ()):
             worker.done((said["run"], number))
         self._hand_out(reader)
@@ -229,7 +241,7 @@ class Desk:
         for parts in self._starts.values():
             if not reader.ordered or before is not None:
                 self._send(worker, parts)
-        yield Receipt(reader.name, name, "hello", said)
+        yield Receipt(reader.name, name, "hello" if before is None else "again", said)
         self._hand_out(reader)
 
     def _bereave(self, reader: Reader, worker: Worker) -> Iterator[Skipped]:
@@ -240,14 +252,21 @@ class Desk:
                 yield Skipped(reader.name, *key, "crashed_the_analysis")
             else:
                 reader.backlog.give_back(parcel, parcel.nbytes)
+        for parcel in worker.unsaid:  # after the frames they speak of
+            if parcel.parts not in self._starts.values():
+                reader.backlog.give_last(parcel)
         log.warning("a worker died", worker=worker.name, in_hand=len(worker.in_hand))
 
     def withdraw(self, reader: str, run: str, reason: str) -> Iterator[Skipped]:
-        """Take the frames of `run` out of a reader's queue: they are waited for no longer."""
-        backlog = self.readers[reader].backlog
-        for parcel in backlog.withdraw(lambda p: p.key is not None and p.key[0] == run):
+        """Take the frames of `run` out of a reader's queue and hands: nobody waits for them."""
+        way = self.readers[reader]
+        for parcel in way.backlog.withdraw(lambda p: p.key is not None and p.key[0] == run):
             if parcel.key is not None:
                 yield Skipped(reader, *parcel.key, reason)
+        for worker in way.workers.values():
+            for key in [key for key in worker.in_hand if key[0] == run]:
+                worker.done(key)
+                yield Skipped(reader, *key, reason)
 
     def close(self) -> None:
         """Say goodbye to every worker."""

@@ -18,7 +18,7 @@ import zmq
 from ..stream import wire
 from ..stream.backlog import Backlog
 from ..stream.ledger import Ledger, Run
-from ..stream.messages import Frame, Message, Refusal, RunStart
+from ..stream.messages import Frame, Message, Refusal, RunStart, RunStop
 from ..stream.sources import Incoming, Source
 from . import status
 from .desk import Desk, Parcel, Reader, Receipt, Skipped
@@ -84,8 +84,11 @@ class Ingest:
         self.alarms: dict[str, str] = {}
         self.draining = False
         self.last_frame_ns = 0
-        self._archives: dict[str, str | None] = {}
+        self.parts: dict[str, list[str]] = {}
+        """Files that were begun for a run; more than one when an archiver died."""
         self.closing: dict[str, dict[str, Any]] = {}
+        self.split: set[str] = set()
+        """Runs whose archiver died: their frames lie in several files."""
         self.failures: Counter[str] = Counter()
         self._drain_since: dict[str, float] = {}
         self._noticed = 0.0
@@ -134,6 +137,8 @@ class Ingest:
             log.info("run started", run=message.run, expected=message.expected)
             self.run_latencies[message.run] = Latencies()
             self.bus.send(wire.encode(message))
+        elif isinstance(message, RunStop):
+            self.run_latencies.pop(message.run, None)
         elif isinstance(message, Frame):
             self.last_frame_ns = message.received_ns
             self.rates.count("in", message.nbytes)
@@ -155,8 +160,12 @@ class Ingest:
                 self._result(said)
             elif said.kind == "receipt":
                 self._receipt(said.said)
+            elif said.kind == "opened":
+                self.parts.setdefault(said.said["run"], []).append(said.said["part"])
             elif said.kind == "closed":
                 self._archive_closed(said.said)
+            elif said.kind == "again" and said.reader == "archive":
+                self._archiver_died()
 
     def _result(self, receipt: Receipt) -> None:
         head = receipt.said
@@ -186,9 +195,15 @@ class Ingest:
         if said.get("alarm"):
             self.alarms["archive"] = str(said["alarm"])
 
+    def _archiver_died(self) -> None:
+        self.split.update(run for run in (*self.ledger.runs, *self.closing) if run in self.parts)
+
     # the end of runs
 
     def _close_runs(self) -> None:
+        limit = self.settings.service.drain_timeout_s
+        for key in [k for k, s in self.closing.items() if time.monotonic() - s["since"] > limit]:
+            self._archive_closed({"run": key, "error": "the archive did not close in time"})
         draining = [run for run in self.ledger.runs.values() if run.state == "draining"]
         for run in draining:
             key = run.start.run
@@ -220,10 +235,14 @@ class Ingest:
             "account": dict(stop.account),
             "latency_ms": latencies.as_json(),
             "archive": None,
+            "archives": [],
+            "since": time.monotonic(),
         }
         log.info("run closed", run=key, status=stop.status, reason=stop.reason)
         if stop.status == "incomplete":
             self.alarms["run"] = f"run {key} is incomplete: {stop.reason}"
+        elif stop.account["missing"]:
+            self.alarms["run"] = f"run {key}: {stop.account['missing']} frames never came"
         self.bus.send(wire.encode(stop))
         self._hear(self.desk.give(stop))
         if archive:
@@ -237,14 +256,20 @@ class Ingest:
         self.totals.count(summary)
 
     def _archive_closed(self, said: dict[str, Any]) -> None:
-        summary = self.closing.pop(said["run"], None)
+        run = said["run"]
+        summary = self.closing.pop(run, None)
         if summary is None:
             return
-        summary["archive"] = said.get("path")
-        if said.get("error"):
+        parts, path, error = self.parts.pop(run, []), said.get("path"), said.get("error")
+        summary["archive"] = path or (parts[-1] if parts else None)
+        summary["archives"] = [*parts[:-1], *([path] if path else parts[-1:])]
+        if run in self.split:
+            self.split.discard(run)
+            error = f"the archiver died; the frames lie in {', '.join(summary['archives'])}"
+        if error:
             summary["status"] = "incomplete"
-            summary["reason"] = f"{summary['reason']}; {said['error']}"
-            self.alarms["archive"] = str(said["error"])
+            summary["reason"] = f"{summary['reason']}; {error}"
+            self.alarms["archive"] = f"run {run}: {error}"
         self._closed(summary)
         self.notice()
 
@@ -255,11 +280,8 @@ class Ingest:
         until = time.monotonic() + timeout_s + 2
         while (self.ledger.runs or self.closing) and time.monotonic() < until and not hopeless():
             self.step(0.02)
-        for summary in self.closing.values():
-            summary["status"] = "incomplete"
-            summary["reason"] += "; the archive did not close in time"
-            self._closed(summary)
-        self.closing.clear()
+        for key in list(self.closing):
+            self._archive_closed({"run": key, "error": "the archive did not close in time"})
         self.notice(state="closed")
 
     def notice(self, state: str | None = None) -> None:

@@ -125,8 +125,8 @@ class Metrics:
         if began and result.done_ns >= began:
             stream = self._label("stream", result.source)
             self.latency.labels(stream).observe((result.done_ns - began) * 1e-9)
-        seconds = result.provenance.get("seconds")
-        if _is_count(seconds):
+        seconds = result.seconds
+        if seconds > 0:
             self.duration.labels(self._label("stage", result.analysis)).observe(seconds)
 
     def text(self) -> bytes:

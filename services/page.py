@@ -12,6 +12,7 @@ from ..stream import wire
 from ..stream.errors import WireError
 from ..stream.messages import Frame
 from . import notices
+from .desk import WHO
 from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
@@ -20,6 +21,8 @@ from .viewer import Server, ViewState, create_app
 log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15
 """Frames shown at most; eyes need no more."""
+PING_MS = 1000
+HELLO = b'{"reader":"preview","worker":"page","credit":1}'
 
 
 def run(plan: Plan, life: Life) -> int:
@@ -66,15 +69,18 @@ async def _previews(endpoint: str, state: ViewState) -> None:
     desk = zmq.asyncio.Context.instance().socket(zmq.DEALER)
     desk.setsockopt(zmq.LINGER, 0)
     desk.connect(endpoint)
-    hello = b'{"reader":"preview","worker":"page","credit":1}'
-    await desk.send_multipart([b"hello", hello])
+    await desk.send_multipart([b"hello", HELLO])
     while True:
-        parts = await desk.recv_multipart(copy=False)
-        buffers = [part.buffer for part in parts]
+        if not await desk.poll(PING_MS):
+            await desk.send_multipart([b"ping", b"{}"])  # ingest may have been started anew
+            continue
+        buffers = [part.buffer for part in await desk.recv_multipart(copy=False)]
+        if bytes(buffers[0]) == WHO:
+            await desk.send_multipart([b"hello", HELLO])
+            continue
         with contextlib.suppress(WireError):
             message = wire.decode(buffers)
-            if not isinstance(message, Frame):
-                continue
-            state.take(message)
-            await asyncio.sleep(PREVIEW_PERIOD_S)
-            await desk.send_multipart([b"credit", b'{"n":1}'])
+            if isinstance(message, Frame):
+                state.take(message)
+                await asyncio.sleep(PREVIEW_PERIOD_S)
+                await desk.send_multipart([b"credit", b'{"n":1}'])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ import xarray as xr
 from .. import __version__
 from ..analysis import operators
 from ..analysis.operators import AnalysisError, Calibration, Operator
+from ..stream import wire
 from ..stream.decompress import decode
 from ..stream.errors import WireError
-from ..stream.messages import Frame, Pixels, Result, RunStart, RunStop
+from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
 from .logs import logger
+from .outcome import InvalidResultError, validated
 from .reader import DeskReader
 from .service import Life, Plan
 from .settings import AnalysisSettings
@@ -30,8 +32,8 @@ def run(plan: Plan, life: Life, name: str) -> int:
     operator = operators.load(settings.name, settings.settings)
     desk = DeskReader(plan.desk, "analysis", name, 2 * settings.batch_size)
     processor = Processor(settings, operator, desk)
-    # a signal alone does not end it: ingest drains it first, then says bye
-    while not (desk.dismissed or life.orphaned):
+    # a signal alone does not end it: ingest lets it finish first, then says bye
+    while not desk.leaves(life):
         processor.step()
     desk.close()
     return 0
@@ -55,7 +57,6 @@ class Processor:
         self.desk = desk
         self.starts: dict[str, RunStart] = {}
         self.batch: Batch | None = None
-        self._buffer: np.ndarray | None = None
 
     def step(self) -> None:
         """Take one message, or close a batch that is old enough."""
@@ -104,40 +105,46 @@ class Processor:
         self.batch = None
         images, good = self._decode(batch)
         if good:
-            self.desk.answer(self._analyse(batch.run, good, images[: len(good)]))
+            self.desk.answer(self._answered(batch.run, good, images[: len(good)]))
         self.desk.credit(len(batch.frames))
 
     def _decode(self, batch: Batch) -> tuple[np.ndarray, list[Frame]]:
         first = self._pixels(batch.frames[0])
-        shape = (self.settings.batch_size, *first.shape)
-        dtype = np.dtype(first.dtype)
-        if self._buffer is None or self._buffer.shape != shape or self._buffer.dtype != dtype:
-            self._buffer = np.empty(shape, dtype)
+        # never used again: a result may be a view of it, and is still being sent when the next
+        # batch comes; with the allocator of a service process this costs next to nothing
+        images = np.empty((len(batch.frames), *first.shape), first.dtype)
         good: list[Frame] = []
         for frame in batch.frames:
             try:
                 # every source has checked what it gives
-                decode(self._pixels(frame), self._buffer[len(good)], checked=True)
+                decode(self._pixels(frame), images[len(good)], checked=True)
                 good.append(frame)
             except WireError as error:
                 log.warning("can't decode", run=frame.run, frame=frame.number, error=str(error))
-                self.desk.answer(self._failed(frame.run, [frame], error.reason, str(error)))
-        return self._buffer, good
+                failed = self._failed(frame.run, [frame], error.reason, str(error))
+                self.desk.answer(wire.encode(failed))
+        return images, good
+
+    def _answered(self, run: str, frames: list[Frame], images: np.ndarray) -> Sequence[Buffer]:
+        """The encoded result of a batch; whatever a plug-in does costs its own result only."""
+        try:
+            return wire.encode(self._analyse(run, frames, images))
+        except AnalysisError as error:
+            failed = self._failed(run, frames, "not_analysable", str(error))
+        except InvalidResultError as error:
+            failed = self._failed(run, frames, "not_valid", str(error))
+        except (Exception, SystemExit) as error:
+            log.warning("the analysis failed", run=run, exc_info=True)
+            failed = self._failed(run, frames, "failed", f"{type(error).__name__}: {error}")
+        return wire.encode(failed)
 
     def _analyse(self, run: str, frames: list[Frame], images: np.ndarray) -> Result:
         start = self.starts.get(run)
         calibration = calibration_of(start.calibration if start else {})
         began = time.perf_counter()
-        try:
-            data = self.operator(images, calibration)
-        except AnalysisError as error:
-            return self._failed(run, frames, "not_analysable", str(error))
-        except Exception as error:
-            # whatever a plug-in raises costs its own result, never the stream
-            log.warning("the analysis failed", run=run, exc_info=True)
-            return self._failed(run, frames, "failed", f"{type(error).__name__}: {error}")
+        data = validated(self.operator(images, calibration), len(frames))
         seconds = time.perf_counter() - began
-        return self._result(run, frames, data, {"seconds": round(seconds, 4)}, None)
+        return replace(self._result(run, frames, data, {}, None), seconds=seconds)
 
     def _failed(self, run: str, frames: list[Frame], reason: str, words: str) -> Result:
         return self._result(run, frames, xr.Dataset(), {"failure": reason}, words)

@@ -5,7 +5,12 @@ skipped{reason}, latency_ms{p50,p95,p99}, archive`; beside them `expected, missi
 refused_frames, ignored{reason}, reason, alarms, run_count` and `runs`, the same of each of the last
 50 runs.
 
-`refused` counts every message and frame that was not taken into a run, by reason;
+`status` is the worst of all runs but orphans (frames without a start, or of another series, which
+are kept in a run of their own and counted as `foreign` in the run they disturbed). `archives` has
+more than one file only where an archiver died. The exit code says whether the service ended in
+order, `status` how the runs went.
+
+`refused` counts every message and frame that was not taken into the run, by reason;
 `refused_frames` is how many of them were frames of the run, known by number, so that
 expected = received + missing and received = archived + refused_frames.
 """
@@ -33,6 +38,7 @@ def of_run(closed: Mapping[str, Any]) -> dict[str, Any]:
         "skipped": account["skipped"],
         "latency_ms": closed["latency_ms"],
         "archive": closed["archive"],
+        "archives": closed["archives"],
     }
 
 

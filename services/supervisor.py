@@ -12,10 +12,10 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from . import notices
@@ -24,6 +24,9 @@ from .service import ENVIRONMENT, Life, Plan, private_folder
 from .settings import Settings
 
 MOST_PATIENCE_S = 10.0
+MOST_DEATHS = 5
+"""In a row, before the service gives up: only ingest, or what was never ready, ends it. An analysis
+or a page that keeps dying is tried again and again, and the archive goes on."""
 QUIET_S = 30.0
 """After so long without a death a process starts with a clean record."""
 
@@ -49,15 +52,16 @@ class Supervisor:
     """The processes of one instrument on one host."""
 
     settings: Settings
-    folder: Path = field(default_factory=private_folder)
     status: dict[str, Any] = field(default_factory=dict)
     """The last notice of ingest."""
     alarms: list[str] = field(default_factory=list)
+    was_ready: bool = False
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.token = settings.viewer.token or secrets.token_urlsafe(24)
         port = self._page_port() if settings.viewer.enabled else 0
+        self.folder = private_folder()
         self.plan = Plan(
             settings=settings.model_dump(mode="json"),
             desk=f"ipc://{self.folder}/desk",
@@ -98,9 +102,12 @@ class Supervisor:
         if self.settings.archive.enabled:
             try:
                 self.settings.archive.folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.settings.archive.folder):
+                    pass  # better now than with the first frame
             except OSError as error:
                 raise StartError(
-                    f"archive.folder {self.settings.archive.folder} can't be made: {error.strerror}"
+                    f"archive.folder {self.settings.archive.folder} can't be written to: "
+                    f"{error.strerror}; name another folder"
                 ) from error
         self.plan.save(self.folder / "plan.json")
         for child in self.children:
@@ -149,9 +156,9 @@ class Supervisor:
         child.restart_at = now + min(0.1 * 2 ** (child.deaths - 1), MOST_PATIENCE_S)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         self.alarms.append(f"{child.name} died ({how}) and is started again")
-        if child.role == "ingest" and child.deaths == 1 and now - child.started < 5:
+        if child.role == "ingest" and not self.was_ready:
             raise StartError(f"ingest can't start: {self._last_words(child)}")
-        if child.deaths > 5:
+        if child.deaths > MOST_DEATHS and (child.role == "ingest" or not self.was_ready):
             raise StartError(f"{child.name} dies again and again: {self._last_words(child)}")
 
     def _last_words(self, child: Child) -> str:
@@ -179,12 +186,15 @@ class Supervisor:
             if life.stopping:
                 return False
             if time.monotonic() > until:
-                raise StartError(
-                    f"not ready after {timeout_s:.0f} s; the logs are in {self.folder}"
-                )
+                raise StartError(f"not ready after {timeout_s:.0f} s: {self._absent()}")
             self.hear(100)
             self.watch()
+        self.was_ready = True
         return True
+
+    def _absent(self) -> str:
+        dead = [child for child in self.children if child.deaths]
+        return "; ".join(f"{c.name}: {self._last_words(c)}" for c in dead) or "nobody died"
 
     def serve(
         self, life: Life, done: Callable[[dict[str, Any]], bool], tell: Callable[[], None]
@@ -209,8 +219,8 @@ class Supervisor:
         self.hear(200)
         for child in order:
             if child.process is not None:
-                if child.role == "viewer":
-                    child.process.terminate()
+                # who was not dismissed by ingest goes when nothing comes any more
+                child.process.terminate()
                 codes.append(self._reap(child.process, 10 if child.role != "ingest" else 1))
         self._bus.close(0)
         return max((abs(code) for code in codes), default=0)
@@ -226,7 +236,11 @@ class Supervisor:
     def keep_logs(self) -> None:
         """Move the logs to the archive; the private folder goes."""
         if self.settings.archive.enabled:
-            logs = self.settings.archive.folder / "logs" / time.strftime("%Y%m%dT%H%M%S")
+            logs = (
+                self.settings.archive.folder
+                / "logs"
+                / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+            )
             with contextlib.suppress(OSError):
                 logs.mkdir(parents=True, exist_ok=True)
                 for file in [*self.folder.glob("*.log"), *self.folder.glob("*.out")]:

@@ -17,7 +17,8 @@ class Totals:
 
     runs: int = 0
     status: str = "idle"
-    """The worst status of any run."""
+    """The worst status of any run that was started; of orphans only where there is nothing else."""
+    orphans_only: bool = True
     sums: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -26,7 +27,11 @@ class Totals:
         """Add one closed run."""
         account = closed["account"]
         self.runs += 1
-        self.status = max(self.status, closed["status"], key=WORST.index)
+        orphan = bool(closed["orphan"])
+        if self.orphans_only and not orphan:
+            self.status, self.orphans_only = closed["status"], False
+        elif self.orphans_only or not orphan:
+            self.status = max(self.status, closed["status"], key=WORST.index)
         self.sums.update({key: account[key] for key in SUMS})
         self.refused.update(account["refused"])
         self.skipped.update(account["skipped"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from .framenumbers import Numbers
 
-LISTED_RANGES = 1000
+LISTED_RANGES = 200
 """Ranges listed in JSON at most; the count beside them is always whole."""
 
 
@@ -33,13 +33,15 @@ class Account:
     late: int = 0
     """Came after a later number, or after the end; they are kept like any other."""
     bytes_received: int = 0
+    orphan: bool = False
+    """Whether the start was never seen: nobody knows of frames before the first that came."""
     over: bool = False
     """Whether the end was seen: until then only gaps count as missing."""
 
     @property
     def expected(self) -> int:
         """Announced frames, or more when more came."""
-        return max(self.announced or 0, self.received.stop)
+        return max(self.announced or 0, self.received.stop) - self._first
 
     @property
     def missing(self) -> int:
@@ -49,7 +51,11 @@ class Account:
     @property
     def due(self) -> int:
         """Frames that should have come by now."""
-        return self.expected if self.over else self.received.stop
+        return self.expected if self.over else self.received.stop - self._first
+
+    @property
+    def _first(self) -> int:
+        return self.received.first if self.orphan else 0
 
     def closes(self, archive: bool) -> bool:
         """Whether received = archived + refused; without an archive there is nothing to close."""
@@ -57,8 +63,13 @@ class Account:
 
     def analysed(self) -> bool:
         """Whether every kept frame was looked at, or skipped for a reason."""
+        return not self.unseen
+
+    @property
+    def unseen(self) -> int:
+        """Kept frames that no analysis has looked at or skipped yet."""
         kept = len(self.received) - len(self.refused)
-        return len(self.processed) + len(self.skipped) >= kept
+        return max(kept - len(self.processed) - len(self.skipped), 0)
 
     def as_json(self) -> dict[str, Any]:
         """The account in plain words and numbers; keys are stable."""
@@ -67,7 +78,9 @@ class Account:
             "announced": self.announced,
             "received": len(self.received),
             "missing": self.missing,
-            "missing_ranges": self.received.gaps(self.due)[:LISTED_RANGES],
+            "missing_ranges": self.received.gaps(self._first + self.due, self._first)[
+                :LISTED_RANGES
+            ],
             "double": self.double,
             "late": self.late,
             "refused": dict(self.refused_reasons),

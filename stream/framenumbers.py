@@ -30,6 +30,11 @@ class Numbers:
             yield from range(first, stop)
 
     @property
+    def first(self) -> int:
+        """The lowest number; 0 when empty."""
+        return self._firsts[0] if self._firsts else 0
+
+    @property
     def stop(self) -> int:
         """One more than the highest number; 0 when empty."""
         return self._stops[-1] if self._stops else 0
@@ -59,13 +64,25 @@ class Numbers:
         self._count += 1
         return True
 
+    def discard(self, number: int) -> None:
+        """Take `number` out again, if it is there."""
+        at = bisect_right(self._firsts, number) - 1
+        if at < 0 or number >= self._stops[at]:
+            return
+        first, stop = self._firsts[at], self._stops[at]
+        left = [(first, number)] if number > first else []
+        right = [(number + 1, stop)] if number + 1 < stop else []
+        self._firsts[at : at + 1] = [a for a, _ in left + right]
+        self._stops[at : at + 1] = [b for _, b in left + right]
+        self._count -= 1
+
     def ranges(self) -> list[tuple[int, int]]:
         """The ranges as (first, last), both inclusive."""
         return [(a, b - 1) for a, b in zip(self._firsts, self._stops, strict=True)]
 
-    def gaps(self, stop: int) -> list[tuple[int, int]]:
-        """What is missing of 0 to stop - 1, as (first, last), both inclusive."""
-        gaps, at = [], 0
+    def gaps(self, stop: int, start: int = 0) -> list[tuple[int, int]]:
+        """What is missing of `start` to `stop` - 1, as (first, last), both inclusive."""
+        gaps, at = [], start
         for first, end in zip(self._firsts, self._stops, strict=True):
             if first >= stop:
                 break

@@ -2,8 +2,10 @@
 
 A run is keyed by (source, series) and goes idle -> armed -> running -> draining -> closed:
 
-    start               arms a run; one still open is ended as aborted
-    frame               runs it; a frame of no open run opens an orphan run, never lost
+    start               arms a run; one still running is ended as aborted, one without a frame is
+                        forgotten and counted
+    frame               runs it; a frame of no open run opens an orphan run, never lost; a good copy
+                        of a refused frame takes its place
     end                 drains it; early means aborted; a second end is ignored and counted
     silence             ends it: complete when all that was announced came, else incomplete
     close               writes the account under it
@@ -87,16 +89,30 @@ class Ledger:
             again.account.announced = start.expected
             again.last_ns = now_ns
             return [again.start]
-        for run in self.runs.values():
-            if run.state in ("armed", "running"):
+        passed: list[Message] = []
+        for run in list(self.runs.values()):
+            if run.state == "running":
                 self._drain(run, "aborted", f"series {start.run} started before its end")
-        return [self._open(start, now_ns).start]
+            elif run.state == "armed":
+                passed.append(self._forget(run))
+        if len(self.runs) >= MOST_OPEN:
+            self.strangers["too_many_runs"] += 1
+            return passed
+        return [*passed, self._open(start, now_ns).start]
+
+    def _forget(self, run: Run) -> RunStop:
+        """Drop a run that has no frame: it leaves no archive, only a count."""
+        self.ignored["start_without_frames"] += 1
+        key = run.start.run
+        del self.runs[key]
+        return RunStop(self.source, key, "aborted", "no frame came", run.account.as_json())
 
     def _open(self, start: RunStart, now_ns: int, *, orphan: bool = False) -> Run:
         self._times[start.run] += 1
         times = self._times[start.run]
         key = start.run if times == 1 else f"{start.run}~{times}"
         run = Run(replace(start, run=key), orphan=orphan, last_ns=now_ns)
+        run.account.orphan = orphan
         run.account.announced = start.expected
         self.runs[key] = run
         self._keys[start.run] = key
@@ -119,9 +135,15 @@ class Ledger:
             self.last = last if others else run  # a stranger does not become the run in charge
             passed.append(run.start)
         account = run.account
-        if frame.number > account.expected + MOST_BEYOND:
+        # an orphan may begin anywhere: nobody has announced where it should
+        if len(account.received) + bool(account.announced) and frame.number > (
+            max(account.received.stop, account.announced or 0) + MOST_BEYOND
+        ):
             account.refused_reasons["bad_number"] += 1
             return passed
+        if frame.number in account.refused and frame.number not in account.archived:
+            account.refused.discard(frame.number)  # a good copy of what could not be kept
+            account.received.discard(frame.number)
         late = run.state == "draining" or frame.number < account.received.stop
         if not account.received.add(frame.number):
             account.double += 1
@@ -161,7 +183,8 @@ class Ledger:
         run.last_ns = now_ns
         run.account.refused_reasons[refusal.reason] += 1
         number = refusal.number
-        believed = number is not None and 0 <= number <= run.account.expected + MOST_BEYOND
+        highest = max(run.account.received.stop, run.account.announced or 0)
+        believed = number is not None and 0 <= number <= highest + MOST_BEYOND
         if believed and number is not None and run.account.received.add(number):
             run.account.refused.add(number)
 
@@ -173,11 +196,17 @@ class Ledger:
 
     def archived(self, key: str, numbers: Iterable[int]) -> None:
         """These frames are in the archive."""
-        self._mark(key, "archived", numbers)
+        run = self.runs.get(key)
+        if run is not None:
+            for number in numbers:
+                run.account.archived.add(number)
 
     def processed(self, key: str, numbers: Iterable[int]) -> None:
         """An analysis has looked at these frames."""
-        self._mark(key, "processed", numbers)
+        run = self.runs.get(key)
+        if run is not None:
+            for number in numbers:
+                run.account.processed.add(number)
 
     def skipped(self, key: str, numbers: Iterable[int], reason: str) -> None:
         """No analysis looks at these frames, for a reason."""
@@ -193,14 +222,6 @@ class Ledger:
             fresh = sum(run.account.refused.add(number) for number in numbers)
             run.account.refused_reasons[reason] += fresh
 
-    def _mark(self, key: str, what: str, numbers: Iterable[int]) -> None:
-        run = self.runs.get(key)
-        if run is not None:
-            kept: Iterable[int] = numbers
-            marked = getattr(run.account, what)
-            for number in kept:
-                marked.add(number)
-
     # time, and the end
 
     def tick(self, now_ns: int) -> None:
@@ -208,7 +229,7 @@ class Ledger:
         for run in self.runs.values():
             if run.state in ("armed", "running") and now_ns - run.last_ns > self.end_timeout_ns:
                 account = run.account
-                whole = account.announced is not None and len(account.received) == account.expected
+                whole = account.announced is not None and len(account.received) >= account.announced
                 seconds = self.end_timeout_ns // 1_000_000_000
                 words = f"no end came and nothing else for {seconds} s"
                 self._drain(run, "complete" if whole else "incomplete", words)
@@ -223,6 +244,9 @@ class Ledger:
         """Close a draining run and give its stop with the account; it is then forgotten."""
         run = self.runs.pop(key)
         run.state = "closed"
+        if run.orphan:
+            run.status = "incomplete"
+            run.reason = (run.reason + "; its start was never received").lstrip("; ")
         if not run.account.closes(archive):
             run.status = "incomplete"
             run.reason = (run.reason + "; the account does not close").lstrip("; ")

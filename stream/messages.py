@@ -122,6 +122,8 @@ class Result:
     """Of the oldest frame in it."""
     done_ns: int = 0
     """Unix time at which the analysis was done."""
+    seconds: float = 0.0
+    """How long the analysis took."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,11 @@ Decode: TypeAlias = Callable[[Sequence[Buffer]], Sequence[Incoming]]
 
 MAX_MESSAGE_BYTES = 1 << 30
 """A header with all details of a 16M detector is 145 MB in one message: leave room for it."""
-HIGH_WATER_BYTES = 1 << 30
-"""Memory that frames may take in the receiving socket."""
-TYPICAL_FRAME_BYTES = 4 << 20
+HIGH_WATER = 32
+"""Messages that may wait in the receiving socket: 1 GB of the largest frames, 10 ms of small ones
+at 3000 a second. The sender's own queue comes before it."""
+TURN_BYTES = 32 << 20
+"""Taken in one turn at most, beside one message: then the readers have theirs."""
 
 
 class Source(Protocol):
@@ -105,8 +107,7 @@ class ZmqSource:
         self.name = name
         self._decode = decoder(url.kind, name, verify=url.flag("verify", default=True))
         kind = zmq.SUB if url.kind == "beamside+sub" else zmq.PULL
-        high_water = max(2, HIGH_WATER_BYTES // TYPICAL_FRAME_BYTES)
-        self._socket = open_socket(kind, receive_hwm=high_water)
+        self._socket = open_socket(kind, receive_hwm=HIGH_WATER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
@@ -138,12 +139,14 @@ class ZmqSource:
     def receive(self, limit: int = 64) -> list[Incoming]:
         """Give what is there, whole multiparts, decoded; refusals stand in their place."""
         came: list[Incoming] = []
-        while len(came) < limit:
+        taken = 0
+        while len(came) < limit and taken < TURN_BYTES:
             try:
                 parts = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 came.extend(self._mended())
                 break
+            taken += sum(len(part) for part in parts)
             came.extend(self.decode([part.buffer for part in parts]))
         return came
 

@@ -193,6 +193,7 @@ def _pack_result(result: Result, buffers: list[Buffer]) -> dict[str, Any]:
         "detector_ns": result.detector_ns,
         "received_ns": result.received_ns,
         "done_ns": result.done_ns,
+        "seconds": result.seconds,
     }
 
 
@@ -225,6 +226,7 @@ def _unpack_result(head: Json, buffers: Sequence[Buffer]) -> Result:
         detector_ns=head["detector_ns"],
         received_ns=int(head["received_ns"]),
         done_ns=int(head["done_ns"]),
+        seconds=float(head["seconds"]),
     )
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+BLOCK = 128
+"""Rows transformed at a time: they stay in the cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -40,10 +43,10 @@ def fourier_crop(
     ny, nx = image.shape
     my = _cropped(ny, ny * pixel[0], k_max)
     mx = _cropped(nx, nx * pixel[1], k_max)
-    full = scipy.fft.rfft2(image - image.mean(dtype=np.float64).astype(np.float32), workers=workers)
+    full = _narrow(image, mx // 2 + 1, workers)
     half = np.empty((my, mx // 2 + 1), np.complex64)
-    half[: my // 2] = full[: my // 2, : mx // 2 + 1]
-    half[my // 2 :] = full[ny - my // 2 :, : mx // 2 + 1]
+    half[: my // 2] = full[: my // 2]
+    half[my // 2 :] = full[ny - my // 2 :]
     half[0, 0] = 0
     if my < ny:
         half[my // 2] = 0
@@ -57,6 +60,16 @@ def fourier_crop(
         pixel=(pixel[0] * ny / my, pixel[1] * nx / mx),
         origin=(pixel[0] / 2, pixel[1] / 2),
     )
+
+
+def _narrow(image: np.ndarray, columns: int, workers: int) -> np.ndarray:
+    """First `columns` of the rfft2 of `image` without its mean; the rest is never held."""
+    mean = image.mean(dtype=np.float64).astype(np.float32)
+    rows = np.empty((len(image), columns), np.complex64)
+    for start in range(0, len(image), BLOCK):
+        part = slice(start, start + BLOCK)
+        rows[part] = scipy.fft.rfft(image[part] - mean, axis=1, workers=workers)[:, :columns]
+    return np.asarray(scipy.fft.fft(rows, axis=0, overwrite_x=True, workers=workers))
 
 
 def _cropped(n: int, length: float, k_max: float) -> int:

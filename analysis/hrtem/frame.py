@@ -10,11 +10,12 @@ from ..operators import AnalysisError
 from .candidates import Candidates
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
+from .gather import Prior
 from .grains import Grains, name_grains
 from .groups import group
-from .identify import Prior
 from .maps import Grid, grain_map, label_maps, strengths, upsampled
-from .specimen import contrast, specimen
+from .regions import union
+from .specimen import SMOOTH, contrast, specimen
 from .spectrum import spectrum
 
 WAVES = 1.2
@@ -85,17 +86,16 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     grid = Grid((shape[0], shape[1]), size)
     seen, spectra, single = look(view, limits.optics)
     found = detect(view, seen, single, spectra, limits.optics)
-    inside, sureness = _inside(view, found, limits)
+    inside = _inside(view, found, grid, limits)
     grain = group(found.regions.mask)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
     at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     classes, confidence = label_maps(
         at,
-        upsampled(inside, grid) >= 0.5,
+        inside,
         grains.classes(limits.label_above, limits.label_row_above),
         grains.probability,
-        upsampled(sureness, grid),
     )
     return Found(
         grid,
@@ -121,27 +121,29 @@ def _check_field(shape: tuple[int, ...], limits: Limits) -> None:
         )
 
 
-def _inside(view: View, found: Reflections, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
-    """Specimen on the samples of the envelopes, and how sure the choice is.
+def _inside(view: View, found: Reflections, grid: Grid, limits: Limits) -> np.ndarray:
+    """Specimen on the pixels of the maps.
 
     A crystal with nothing amorphous about it has only its fringes: where all of a reflection's
     region seems to be vacuum, it is a crystal.
     """
-    window, shape = limits.windows[0], found.plane.shape
+    window, samples = limits.windows[0], found.plane.shape
+    mask = found.regions.mask
+    fringed = upsampled(union(mask, samples), grid) >= 0.5
     ratio = contrast(
         view,
-        shape,
-        0.13 * window,
+        grid.shape,
+        SMOOTH * window,
         (limits.k_min, limits.k_max),
         (found.ky, found.kx, 1.5 / window),
         limits.workers,
     )
-    pixel = view.size[0] * view.size[1] / (shape[0] * shape[1])
-    inside = specimen(ratio, 0.15 * window**2 / pixel).ravel()
-    mask = found.regions.mask
-    share = (mask @ inside.astype(np.float32)) / np.maximum(mask.sum(axis=1), 1)
-    bare = np.asarray(mask[np.flatnonzero(share < 0.1)].sum(axis=0)).ravel() > 0
-    return (inside | bare).reshape(shape), np.ones(shape, np.float32)
+    sigma = [SMOOTH * window * n / size for n, size in zip(grid.shape, grid.size, strict=True)]
+    inside = specimen(ratio, fringed, 0.15 * window**2 / grid.pixel_area, (sigma[0], sigma[1]))
+    coarse = Grid(samples, grid.size)
+    share = (mask @ upsampled(inside, coarse).ravel()) / np.maximum(mask.sum(axis=1), 1)
+    bare = union(mask[np.flatnonzero(share < 0.1)], samples)
+    return np.asarray(inside | (upsampled(bare, grid) >= 0.5))
 
 
 def _profile(spectra: list[Spectra], limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

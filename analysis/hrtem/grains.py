@@ -8,8 +8,10 @@ import numpy as np
 
 from .candidates import Candidates
 from .detect import Reflections
-from .identify import COLLINEAR, Identity, Prior, gather, identify
+from .gather import Prior, gather
+from .identify import Identity, identify
 from .maps import UNKNOWN
+from .matches import COLLINEAR
 
 SPOT, ROW, ZONE = 0, 1, 2
 """Kinds of grains: one spot, one row of spots, spots in two directions."""

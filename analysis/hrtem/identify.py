@@ -1,8 +1,7 @@
 """Which phase a group of spots is: posterior over the candidates and `unknown`.
 
-Every pair of a group's strongest spots is looked up among the candidates' pairs of reflections by
-lengths and angle; every match is scored on all spots of the group. The scale error of the image is
-shared by its groups and integrated over.
+Every match of a group's strongest spots with reflections of a candidate is scored on all spots of
+the group. The scale error of the image is shared by its groups and integrated over.
 """
 
 from __future__ import annotations
@@ -10,39 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from .candidates import Candidates, measure
-from .evidence import Hypotheses, Scores, Spots, base_vectors, score, unknown_lattice
+from .candidates import Candidates
+from .evidence import Hypotheses, Scores, Spots, score, unknown_lattice
+from .gather import MOST, Prior
+from .matches import bases, matches
 
-STRONGEST = 5
-"""Spots of a group from which pairs are made."""
-MOST = 24
-"""Spots of a group that are looked at."""
-COLLINEAR = 0.1
-"""Sine of the angle below which two spots lie in one row."""
-REACH = 3.5
-"""Standard deviations within which a pair of reflections is tried."""
 CHUNK = 4096
-ACROSS, ALONG = 0.05, 0.2
-"""Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
-STEEP = 4.5
-"""1/nm from which the transfer function is as steep as a spot is wide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What is known before looking at the spots."""
-
-    scale_tolerance: float
-    """Standard deviation of the relative error of the image's scale."""
-    strain: float
-    """Standard deviation of the relative error of one grain's lattice."""
-    distortion: float
-    """Standard deviation of each spot's relative misplacement: tilt, anisotropic pixels."""
-    unknown: float
-    """Prior probability that a grain is none of the candidates."""
-    k_max: float
+"""Hypotheses scored at a time; bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,64 +42,10 @@ class Identity:
     scale_sigma: float
 
 
-def gather(
-    k: np.ndarray,
-    sigma: np.ndarray,
-    snr: np.ndarray,
-    size: np.ndarray,
-    group: np.ndarray,
-    prior: Prior,
-) -> Spots:
-    """Sort the spots (k complex) into groups numbered 0..; at most MOST, the strongest.
-
-    `sigma` is the standard error of k from noise, `size` the diameter of its region.
-    """
-    order = np.lexsort((-snr, group))
-    order = order[group[order] >= 0]
-    sorted_group = group[order]
-    starts = np.searchsorted(sorted_group, sorted_group)
-    rank = np.arange(len(order)) - starts
-    order, rank = order[rank < MOST], rank[rank < MOST]
-    shape = (int(group.max()) + 1, int(rank.max()) + 1)
-    row = np.full(shape, -1)
-    row[group[order], rank] = order
-    valid = row >= 0
-    across, along = _errors(k, sigma, size, prior)
-    padded = [np.where(valid, values[row], 1.0) for values in (k, across, along)]
-    second = _second_order(padded[0], padded[2], valid)
-    return Spots(padded[0], padded[1], padded[2], valid, second, row)
-
-
-def _second_order(k: np.ndarray, radial: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Which spots lie where two stronger ones of their group add up; arrays [group, spot]."""
-    second = np.zeros(valid.shape, bool)
-    for n in range(1, k.shape[1]):
-        strong = k[:, :n]
-        sums = [strong[:, :, None] + sign * strong[:, None, :] for sign in (1, -1)]
-        places = np.concatenate([s.reshape(len(k), -1) for s in sums], axis=1)
-        aim = k[:, n, None]
-        apart = np.minimum(np.abs(places - aim), np.abs(places + aim)).min(axis=1)
-        second[:, n] = (apart < 3 * radial[:, n]) & valid[:, n]
-    return second
-
-
-def _errors(
-    k: np.ndarray, sigma: np.ndarray, size: np.ndarray, prior: Prior
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors of k across and along its direction.
-
-    The spot of a grain of diameter `size` is 1 / size wide, and the transfer function's slope,
-    which grows with k, shifts it along k by a part of that.
-    """
-    other = sigma**2 + (prior.distortion * np.abs(k)) ** 2
-    slope = np.minimum((np.abs(k) / STEEP) ** 2, 1.0)
-    return np.sqrt(other + (ACROSS / size) ** 2), np.sqrt(other + (ALONG * slope / size) ** 2)
-
-
 def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
     """Weigh the candidates for each group."""
-    group, base, line = _bases(spots)
-    these = _matches(spots, group, base, known, prior)
+    group, base, line = bases(spots)
+    these = matches(spots, group, base, known, prior)
     scores = _score_all(spots, these, known, prior)
     grid = prior.scale_tolerance * np.linspace(-3, 3, 61)
     many, phases = len(spots.k), len(known.phases)
@@ -137,93 +57,6 @@ def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
     evidence += np.log((1 - prior.unknown) / phases)
     rival += np.log(prior.unknown)
     return _conclude(spots, these, scores, evidence, rival, line, grid, prior)
-
-
-def _bases(spots: Spots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of the strongest spots that are not in one row; for a line its strongest spot."""
-    some = min(STRONGEST, spots.k.shape[1])
-    i, j = np.triu_indices(some, 1)
-    unit = spots.k / np.abs(spots.k)
-    sine = np.abs((unit[:, i].conj() * unit[:, j]).imag)
-    good = (sine > COLLINEAR) & spots.valid[:, i] & spots.valid[:, j]
-    line = ~good.any(axis=1)
-    group, which = np.nonzero(good)
-    base = np.stack([i[which], j[which]], axis=1)
-    one, two = (np.abs(spots.k[group, base[:, n]]) for n in (0, 1))
-    base = np.where((one > two)[:, None], base[:, ::-1], base)
-    alone = np.flatnonzero(line)
-    return (
-        np.concatenate([group, alone]),
-        np.concatenate([base, np.zeros((len(alone), 2), base.dtype)]),
-        line,
-    )
-
-
-def _matches(
-    spots: Spots, group: np.ndarray, base: np.ndarray, known: Candidates, prior: Prior
-) -> Hypotheses:
-    """The pairs (and lines) of reflections that could be those spots."""
-    line = base[:, 0] == base[:, 1]
-    relative = (spots.radial / np.abs(spots.k))[group[:, None], base].max(axis=1, initial=0)
-    pairs = _pair_matches(spots, group[~line], base[~line], relative[~line], known, prior)
-    k = np.abs(spots.k[group[line], base[line, 0]])
-    tolerance = REACH * np.hypot(relative[line], prior.scale_tolerance)
-    which, row = np.nonzero(np.abs(np.log(known.line_k / k[:, None])) < tolerance[:, None])
-    zero = np.zeros((len(row), 3), int)
-    lines = Hypotheses(
-        group[line][which],
-        base[line][which],
-        known.line_phase[row],
-        np.stack([known.line_hkl[row], zero], axis=1),
-        np.stack([known.line_k[row] + 0j, 1j * known.line_k[row]], axis=1),
-        known.line_weight[row],
-        known.line_zone[row],
-    )
-    return Hypotheses(
-        *(
-            np.concatenate([getattr(pairs, name), getattr(lines, name)])
-            for name in Hypotheses.__slots__
-        )
-    )
-
-
-def _pair_matches(
-    spots: Spots,
-    group: np.ndarray,
-    base: np.ndarray,
-    relative: np.ndarray,
-    known: Candidates,
-    prior: Prior,
-) -> Hypotheses:
-    """Search the tree of pairs; nearly equal lengths are tried in both orders."""
-    order = np.concatenate([base, base[:, ::-1]])
-    group, relative = np.tile(group, 2), np.tile(relative, 2)
-    k = base_vectors(spots, group, order)
-    feature = measure(*(np.stack([v.real, v.imag], axis=-1) for v in (k[:, 0], k[:, 1])))
-    slack = REACH * np.sqrt(2) * relative
-    use = feature[:, 1] < slack
-    group, order, feature, slack = group[use], order[use], feature[use], slack[use]
-    widest = slack.max(initial=1e-6)
-    wide = np.hypot(REACH * prior.scale_tolerance, widest)
-    size = np.array([wide, widest, widest])
-    table = known.features() / size
-    found = cKDTree(feature / size).sparse_distance_matrix(
-        cKDTree(table), 1.0, p=np.inf, output_type="coo_matrix"
-    )
-    one, row = found.row, found.col
-    apart = np.abs(table[row] * size - feature[one])
-    near = (apart[:, 1:] < slack[one][:, None]).all(axis=1)
-    one, row = one[near], row[near]
-    plane = known.pair_plane[row]
-    return Hypotheses(
-        group[one],
-        order[one],
-        known.pair_phase[row],
-        known.pair_hkl[row],
-        plane[..., 0] + 1j * plane[..., 1],
-        known.pair_weight[row],
-        known.pair_zone[row],
-    )
 
 
 def _score_all(spots: Spots, these: Hypotheses, known: Candidates, prior: Prior) -> Scores:

@@ -81,10 +81,11 @@ def interpolation(n: int, m: int) -> np.ndarray:
 def grain_map(strength: np.ndarray, inside: np.ndarray, grid: Grid) -> np.ndarray:
     """Number (from 1) of the grain with the strongest fringes at each pixel, 0 none; int16.
 
-    `inside` is the specimen on the samples of `strength`. Grains compete by amplitude over their
-    own plateau, and where touching grains tie the boundary lies between them.
+    `inside` is the specimen on the pixels of the maps. Grains compete by amplitude over their own
+    plateau, and where touching grains tie the boundary lies between them. The lens carries fringes
+    out over the edge of the specimen, so its last pixel belongs to no grain.
     """
-    up_y, up_x = (interpolation(inside.shape[a], grid.shape[a]) for a in (0, 1))
+    up_y, up_x = (interpolation(strength.shape[1 + a], grid.shape[a]) for a in (0, 1))
     result = np.zeros(grid.shape, np.int16)
     best = np.full(grid.shape, EDGE, np.float32)
     for number, weak in enumerate(strength, 1):
@@ -96,7 +97,7 @@ def grain_map(strength: np.ndarray, inside: np.ndarray, grid: Grid) -> np.ndarra
         won = fine > best[y, x]
         best[y, x][won] = fine[won]
         result[y, x][won] = number
-    result[upsampled(inside, grid) < 0.5] = 0
+    result[~scipy.ndimage.binary_erosion(inside, border_value=1)] = 0
     return result
 
 
@@ -118,15 +119,13 @@ def label_maps(
     inside: np.ndarray,
     grain_class: np.ndarray,
     grain_probability: np.ndarray,
-    sureness: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Classes (uint8) and their confidence (float32) of each pixel.
 
-    `grains` holds numbers from 1; `inside` is the specimen, `sureness` how sure that is, both on
-    the pixels of the maps.
+    `grains` holds numbers from 1; `inside` is the specimen, both on the pixels of the maps.
     """
     classes = np.where(inside, AMORPHOUS, VACUUM).astype(np.uint8)
-    confidence = sureness.astype(np.float32)
+    confidence = np.ones(grains.shape, np.float32)
     taken = grains > 0
     classes[taken] = grain_class[grains[taken] - 1]
     confidence[taken] = grain_probability[grains[taken] - 1]

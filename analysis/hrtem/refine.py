@@ -62,8 +62,10 @@ def refine(
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
+    # Windows of about one size together: those of a chunk are cut as large as its largest.
+    order = np.argsort(lengths[0] * lengths[1], kind="stable")
     for start in range(0, len(ky), CHUNK):
-        rows = slice(start, start + CHUNK)
+        rows = order[start : start + CHUNK]
         rings = background.rings_at(place[0][rows], place[1][rows])
         windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
         ky[rows], kx[rows], snr[rows] = _climb(
@@ -92,23 +94,23 @@ def _cut(
     lengths: list[np.ndarray],
     rings: tuple[np.ndarray, float],
 ) -> _Windows:
-    index, offsets, weights = [], [], []
+    corners, offsets, weights = [], [], []
     for axis in (0, 1):
         n, pixel = view.image.shape[axis], view.pixel[axis]
         many = min(n, int(np.ceil(lengths[axis].max() / pixel)))
         centre = (place[axis] - view.origin[axis]) / pixel
         first = np.clip(np.rint(centre - (many - 1) / 2), 0, n - many).astype(np.intp)
-        rows = first[:, None] + np.arange(many)
-        offset = (rows - centre[:, None]) * pixel
+        offset = (first[:, None] + np.arange(many) - centre[:, None]) * pixel
         inside = np.abs(offset) < lengths[axis][:, None] / 2
         window = np.where(
             inside, 0.5 + 0.5 * np.cos(2 * np.pi * offset / lengths[axis][:, None]), 0
         )
         window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
-        index.append(rows)
+        corners.append(first.tolist())
         offsets.append(offset)
         weights.append(window)
-    pixels = view.image[index[0][:, :, None], index[1][:, None, :]]
+    ny, nx = offsets[0].shape[1], offsets[1].shape[1]
+    pixels = np.stack([view.image[y : y + ny, x : x + nx] for y, x in zip(*corners, strict=True)])
     return _Windows(pixels, offsets[0], offsets[1], weights[0], weights[1], rings)
 
 
@@ -155,8 +157,8 @@ def _ratio(
     steps = np.arange(-span, span + 1)
     fy = ky[:, None] + steps * sy[:, None]
     fx = kx[:, None] + steps * sx[:, None]
-    turn_y = np.exp(-2j * np.pi * fy[:, :, None] * windows.y[:, None, :]) * windows.wy[:, None, :]
-    turn_x = np.exp(-2j * np.pi * fx[:, :, None] * windows.x[:, None, :]) * windows.wx[:, None, :]
+    turn_y = _waves(fy[:, 0], sy, len(steps), windows.y, windows.wy)
+    turn_x = _waves(fx[:, 0], sx, len(steps), windows.x, windows.wx)
     real = np.concatenate([turn_y.real, turn_y.imag], axis=1).astype(np.float32)
     half = real @ windows.pixels
     field = (half[:, : len(steps)] + 1j * half[:, len(steps) :]) @ turn_x.transpose(0, 2, 1).astype(
@@ -170,6 +172,18 @@ def _ratio(
     part = place - low
     result: np.ndarray = power / (levels[rows, low] * (1 - part) + levels[rows, low + 1] * part)
     return result
+
+
+def _waves(
+    first: np.ndarray, step: np.ndarray, many: int, place: np.ndarray, window: np.ndarray
+) -> np.ndarray:
+    """`window` times the waves of `many` equally spaced frequencies, complex [n, many, place]."""
+    turn = np.exp(-2j * np.pi * step[:, None] * place)
+    waves = np.empty((len(place), many, place.shape[1]), complex)
+    waves[:, 0] = np.exp(-2j * np.pi * first[:, None] * place) * window
+    for number in range(1, many):
+        np.multiply(waves[:, number - 1], turn, out=waves[:, number])
+    return waves
 
 
 def _vertex(three: np.ndarray) -> np.ndarray:

@@ -80,6 +80,13 @@ def regions(
     )
 
 
+def union(mask: scipy.sparse.csr_array, shape: tuple[int, int]) -> np.ndarray:
+    """Where any of the regions of `mask` is, bool [y, x]."""
+    covered = np.zeros(shape[0] * shape[1], bool)
+    covered[mask.indices] = True
+    return covered.reshape(shape)
+
+
 def _table(
     number: np.ndarray,
     flat: np.ndarray,

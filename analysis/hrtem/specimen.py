@@ -8,13 +8,20 @@ import scipy.ndimage
 
 from .crop import View
 
-SMOOTH = 0.13
-"""Smoothing of the local power, as a fraction of the small window (1 nm)."""
+SMOOTH = 0.065
+"""Smoothing of the local power, as a fraction of the small window (0.5 nm): as sharp as noise
+allows, since the edge of the specimen is where this falls."""
 FEATURELESS = 2.0
 """Contrast over noise below which a whole image without two levels is called vacuum."""
-LEVEL = 0.3
-"""Height between the levels of vacuum and specimen at which the edge is: below half, as crystals
-in the specimen have less amorphous matter above and below them."""
+CORE = 0.15
+"""Height between the levels of vacuum and amorphous matter below which there is vacuum: a crystal
+leaves a fifth of the matter above and below it, or it is bare."""
+HALF = 0.5
+"""Height over that of the matter beside it at which the edge is."""
+REACH = 3.0
+"""Smoothing lengths about the vacuum within which the edge lies."""
+BARE = 0.05
+"""Fraction of the image that must hold no fringes for the levels to be told from it."""
 APART = 0.55
 """Contrast of vacuum over that of the specimen, at most."""
 
@@ -77,25 +84,45 @@ def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return mean
 
 
-def specimen(ratio: np.ndarray, smallest: float) -> np.ndarray:
+def specimen(
+    ratio: np.ndarray, fringed: np.ndarray, smallest: float, sigma: tuple[float, float]
+) -> np.ndarray:
     """Tell specimen (True) from vacuum by `contrast`; islands under `smallest` samples are noise.
 
-    Two levels are looked for (Otsu, on the logarithm, crystals clipped). Where there is only one
-    the image is all specimen, unless it has no contrast at all.
+    Two levels are looked for outside the crystals, which are `fringed` (bool): they would be a
+    third one. Where there is only one the image is all specimen, unless it has no contrast at all.
+    `sigma` is the smoothing of `ratio` in samples.
     """
+    levels = _levels(ratio[~fringed]) if (~fringed).mean() > BARE else None
+    if levels is None:
+        return np.full(ratio.shape, bool(np.median(ratio) > FEATURELESS))
+    vacuum, matter = levels
+    height = np.clip((ratio - vacuum) / (matter - vacuum), 0, 1)
+    mask = _tidy(_tidy(height > CORE, smallest), smallest, invert=True)
+    return np.asarray(mask & ~_edge(height, ~mask, sigma))
+
+
+def _edge(height: np.ndarray, vacuum: np.ndarray, sigma: tuple[float, float]) -> np.ndarray:
+    """Where smoothing has carried the specimen out: under half of the height inside."""
+    reach = [2 * round(REACH * s) + 1 for s in sigma]
+    near = scipy.ndimage.maximum_filter(vacuum, reach)
+    beside = scipy.ndimage.maximum_filter(height, reach)
+    return np.asarray(near & (height < HALF * beside))
+
+
+def _levels(ratio: np.ndarray) -> tuple[float, float] | None:
+    """Contrast of vacuum and of amorphous matter (Otsu, on the logarithm), None where it is one."""
     logs = np.log(np.maximum(ratio, 1e-6))
     logs = np.minimum(logs, np.median(logs) + 0.7)
-    cut = _otsu(logs.ravel())
+    cut = _otsu(logs)
     low, high = logs[logs <= cut], logs[logs > cut]
     if not low.size or not high.size:
-        return np.full(ratio.shape, bool(np.exp(np.median(logs)) > FEATURELESS))
-    middle = np.median(low), np.median(high)
+        return None
+    vacuum, matter = float(np.median(low)), float(np.median(high))
     width = np.sqrt((low.var() * low.size + high.var() * high.size) / logs.size)
-    if middle[0] > middle[1] + np.log(APART) or middle[1] - middle[0] < 2.5 * width:
-        return np.full(ratio.shape, bool(np.exp(np.median(logs)) > FEATURELESS))
-    levels = np.exp(middle)
-    mask = ratio > levels[0] + LEVEL * (levels[1] - levels[0])
-    return _tidy(_tidy(mask, smallest), smallest, invert=True)
+    if vacuum > matter + np.log(APART) or matter - vacuum < 2.5 * width:
+        return None
+    return float(np.exp(vacuum)), float(np.exp(matter))
 
 
 def _otsu(values: np.ndarray) -> float:

@@ -127,8 +127,12 @@ class ViewState:
             return False, "starting: no status yet"
         if age > 5:
             return False, f"no status for {age:.0f} s"
+        readers = self.status.get("readers") or {}
+        absent = [name for name, said in readers.items() if not said.get("workers", 1)]
+        if absent:
+            return False, f"nobody reads for: {', '.join(absent)}"
         state = str(self.status.get("state", "idle"))
-        return state not in ("starting", "draining"), state
+        return state not in ("starting", "draining", "closed"), state
 
     @property
     def status_age(self) -> float | None:

@@ -76,7 +76,7 @@ def test_latency_is_from_the_detector_to_the_result() -> None:
         (0,),
         "hrtem",
         xr.Dataset(),
-        provenance={"seconds": 0.3},
+        seconds=0.3,
         detector_ns=1_000_000_000,
         received_ns=1_100_000_000,
         done_ns=1_500_000_000,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import xarray as xr
 from beamside.analysis.operators import AnalysisError, Calibration
 from beamside.services.processor import Processor, calibration_of
 from beamside.services.settings import AnalysisSettings
+from beamside.stream import wire
 from beamside.stream.decompress import encode
-from beamside.stream.messages import Frame, Message, Pixels, Result, RunStart, RunStop
+from beamside.stream.messages import Buffer, Frame, Message, Pixels, Result, RunStart, RunStop
 
 
 @dataclass
@@ -19,7 +22,7 @@ class Desk:
     """A desk that is a list."""
 
     coming: list[Message] = field(default_factory=list)
-    answers: list[Result] = field(default_factory=list)
+    answers: list[Sequence[Buffer]] = field(default_factory=list)
     credits: int = 0
     dismissed: bool = False
 
@@ -29,20 +32,59 @@ class Desk:
         time.sleep(min(timeout_ms, 20) / 1000)
         return None
 
-    def answer(self, result: Result) -> None:
-        self.answers.append(result)
+    def answer(self, parts: Sequence[Buffer]) -> None:
+        self.answers.append(parts)
 
     def credit(self, n: int) -> None:
         self.credits += n
 
 
-def mean(images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+def mean(images: np.ndarray, calibration: Calibration) -> Any:
+    strange = STRANGE.get(int(images.max()))
+    if strange is not None:
+        return strange()
     if images.max() > 60_000:
         raise AnalysisError("saturated")
     if images.max() > 50_000:
         raise RuntimeError("a bug of the plug-in")
     size = calibration.pixel_size[0] if calibration.pixel_size else np.nan
     return xr.Dataset({"mean": ("frame", images.mean(axis=(1, 2)) * size)})
+
+
+def leave() -> Any:
+    raise SystemExit(3)
+
+
+STRANGE: dict[int, Callable[[], Any]] = {
+    100: lambda: None,
+    101: lambda: xr.Dataset({"m": ("frame", [1j])}),
+    102: lambda: xr.Dataset({"m": ("frame", np.array(["2026-01-01"], "datetime64[ns]"))}),
+    103: lambda: xr.Dataset({"m": ("frame", [1.0], {"map": {1: 2}})}),
+    104: lambda: xr.Dataset({7: ("frame", [1.0])}),
+    105: leave,
+    106: lambda: xr.Dataset({"m": ("frame", [1.0, 2.0])}),
+    107: lambda: xr.Dataset({"spot_frame": ("spot", [0, 9])}),
+}
+
+
+@pytest.mark.parametrize("value", STRANGE)
+def test_whatever_a_plug_in_gives_costs_only_its_own_result(value: int) -> None:
+    results, _ = answers([start(), frame(0, value), frame(1)])
+    assert results[0].error
+    assert results[0].provenance["failure"] in ("not_valid", "failed")
+    assert results[1].error is None
+
+
+def test_a_result_that_is_a_view_of_its_images_keeps_them() -> None:
+    def mirror(images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+        return xr.Dataset({"seen": (("frame", "y", "x"), images)})
+
+    desk = Desk([start(), *(frame(n, n + 1) for n in range(5))])
+    processor = Processor(AnalysisSettings(name="m", batch_age_ms=30), mirror, desk)  # type: ignore[arg-type]
+    for _ in range(8):
+        processor.step()
+    seen = [wire.decode(parts) for parts in desk.answers]  # only now: zmq sends later too
+    assert [r.data["seen"].values.max() for r in seen if isinstance(r, Result)] == [1, 2, 3, 4, 5]
 
 
 def frame(n: int, value: int = 2, run: str = "1", shape: tuple[int, int] = (8, 8)) -> Frame:
@@ -60,7 +102,8 @@ def answers(messages: list[Message], **settings: object) -> tuple[list[Result], 
     processor = Processor(made, mean, desk)  # type: ignore[arg-type]
     for _ in range(len(messages) + 4):
         processor.step()
-    return desk.answers, desk
+    decoded = [wire.decode([bytes(part) for part in parts]) for parts in desk.answers]
+    return [result for result in decoded if isinstance(result, Result)], desk
 
 
 def test_a_batch_is_closed_by_size_and_the_rest_by_age() -> None:

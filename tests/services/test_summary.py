@@ -27,7 +27,7 @@ def closed(run: str, frames: list[int], expected: int, status: str = "complete")
     return {
         "run": run, "status": stop.status, "reason": stop.reason, "orphan": False,
         "account": dict(stop.account), "latency_ms": {"p50": 1.0, "p95": 2.0, "p99": 3.0},
-        "archive": f"/data/{run}.nxs",
+        "archive": f"/data/{run}.nxs", "archives": [f"/data/{run}.nxs"],
     }  # fmt: skip
 
 

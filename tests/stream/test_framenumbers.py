@@ -26,5 +26,15 @@ def test_gaps_and_ranges_cover_everything_once(numbers: set[int], stop: int) -> 
     assert missing == set(range(stop)) - numbers
 
 
+@given(st.sets(st.integers(0, 30)), st.lists(st.integers(0, 32)))
+def test_what_is_discarded_is_gone_and_nothing_else(numbers: set[int], gone: list[int]) -> None:
+    kept = Numbers(numbers)
+    for number in gone:
+        kept.discard(number)
+    assert list(kept) == sorted(numbers - set(gone))
+    assert len(kept) == len(numbers - set(gone))
+    assert kept.first == min(numbers - set(gone), default=0)
+
+
 def test_frames_in_order_cost_one_range() -> None:
     assert Numbers(range(100_000)).ranges() == [(0, 99_999)]

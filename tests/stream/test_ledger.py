@@ -202,6 +202,36 @@ def test_what_the_archive_refuses_and_the_analysis_skips_is_counted_once() -> No
     assert account["received"] == account["archived"] + account["refused_frames"]
 
 
+def test_a_good_copy_of_a_refused_frame_takes_its_place() -> None:
+    ledger = Ledger("det")
+    bad = Refusal("det", "truncated", "", "1", 1)
+    passed = entered(ledger, [start(expected=2), frame(0), bad, frame(1), stop()])
+    assert sum(isinstance(p, Frame) for p in passed) == 2
+    account = closed(ledger).account
+    assert (account["received"], account["refused_frames"], account["archived"]) == (2, 0, 2)
+    assert account["refused"] == {"truncated": 1}
+
+
+def test_an_orphan_misses_only_what_lies_between_its_frames() -> None:
+    ledger = Ledger("det")
+    entered(ledger, [frame(1_000_000, "9"), frame(1_000_002, "9"), stop("9")])
+    end = closed(ledger, "9")
+    assert end.status == "incomplete"
+    assert "never received" in end.reason
+    assert end.account["missing_ranges"] == [(1_000_001, 1_000_001)]
+    assert end.account["expected"] == end.account["received"] + end.account["missing"] == 3
+
+
+def test_a_flood_of_starts_opens_one_run() -> None:
+    ledger = Ledger("det")
+    passed = entered(ledger, (start(str(n)) for n in range(1000)))
+    assert len(ledger.runs) == 1
+    assert ledger.ignored == {"start_without_frames": 999}
+    assert sum(isinstance(p, RunStop) for p in passed) == 999
+    entered(ledger, [start("good", 1), frame(0, "good"), stop("good")])
+    assert closed(ledger, "good").status == "complete"
+
+
 def test_a_repeated_header_arms_once() -> None:
     ledger = Ledger("det")
     entered(ledger, [start(expected=None), start(expected=5)])

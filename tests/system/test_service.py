@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -138,16 +139,98 @@ def test_a_worker_that_is_killed_loses_no_frame(
     messages = run_of("1", 40)
     for message in messages[:20]:
         detector.send(message)
-    listed = subprocess.run(
-        ["pgrep", "-P", str(service.process.pid), "-f", "processor"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
+    kill(service, "processor")
     for message in messages[20:]:
         detector.send(message)
     said = service.end(60)
     assert (said["status"], said["archived"], said["processed"]) == ("complete", 40, 40)
     assert any("processor-0 died (signal 9)" in alarm for alarm in said["alarms"])
+
+
+def kill(service: Any, role: str) -> None:
+    """SIGKILL one process of a service."""
+    listed = subprocess.run(
+        ["pgrep", "-P", str(service.process.pid), "-f", f"service {role}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
+
+
+def valid_frames(file: Path) -> dict[int, np.ndarray]:
+    """The frames that are really in an archive, or in what is left of one, by number."""
+    with h5py.File(file, locking=False) as opened:
+        data = opened["entry/instrument/eiger/data"]
+        valid = opened["entry/frames/frame_valid"][...]
+        return {int(n): data[n] for n in np.flatnonzero(valid)}
+
+
+@pytest.mark.parametrize("when", ["in the middle", "before the end"])
+def test_a_killed_archiver_makes_the_run_incomplete_and_names_every_file(
+    command: Callable[..., Any], instrument: Callable[..., Path], detector: ZmqSink, when: str
+) -> None:
+    service = command("run", str(instrument()), "--runs", "1", "--json")
+    service.wait_for("ready")
+    messages = run_of("1", 40)
+    first = 20 if when == "in the middle" else 41
+    for message in messages[:first]:
+        detector.send(message)
+        time.sleep(0.01)
+    time.sleep(2)
+    kill(service, "archiver")
+    for message in messages[first:]:
+        detector.send(message)
+    said = service.end(60)
+    assert (said["code"], said["status"], said["received"]) == (0, "incomplete", 40)
+    assert "the archiver died" in said["runs"][0]["reason"]
+    held = {n: a for file in said["runs"][0]["archives"] for n, a in valid_frames(file).items()}
+    assert sorted(held) == list(range(40))
+    assert all((held[n] == image(n)).all() for n in range(40))
+
+
+def test_a_killed_ingest_is_joined_again_by_its_readers(
+    command: Callable[..., Any], instrument: Callable[..., Path], detector: ZmqSink
+) -> None:
+    service = command("run", str(instrument()), "--runs", "1", "--json")
+    service.wait_for("ready")
+    messages = run_of("1", 20)
+    for message in messages[:10]:
+        detector.send(message)
+    time.sleep(1)
+    kill(service, "ingest")
+    time.sleep(1)
+    for message in messages[10:]:
+        assert detector.send(message)
+    said = service.end(60)
+    assert (said["code"], said["status"]) == (0, "incomplete")
+    assert "its start was never received" in said["reason"]
+    assert said["archived"] == said["processed"] == said["received"] > 0
+    assert any("ingest died" in alarm for alarm in said["alarms"])
+
+
+def test_an_analysis_that_crashes_every_time_costs_no_frame(
+    command: Callable[..., Any],
+    instrument: Callable[..., Path],
+    detector: ZmqSink,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "crasher.py").write_text(
+        "import os\nclass Crash:\n    def __call__(self, images, calibration): os.abort()\n"
+    )
+    info = tmp_path / "crasher-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crasher\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[beamside.analyses]\ncrash = crasher:Crash\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    more = "[service]\ndrain_timeout_s = 8\n"
+    service = command("run", str(instrument("crash", more=more)), "--runs", "1", "--json")
+    service.wait_for("ready")
+    for message in run_of("1", 12):
+        assert detector.send(message)
+    said = service.end(80)
+    assert (said["code"], said["archived"], said["processed"]) == (0, 12, 0)
+    assert sum(said["skipped"].values()) == 12
+    assert said["skipped"]["crashed_the_analysis"] >= 1
 
 
 def test_a_full_disk_ends_the_run_incomplete_with_every_frame_accounted_for(

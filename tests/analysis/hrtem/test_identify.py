@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from beamside.analysis.hrtem.candidates import Candidates, candidates
-from beamside.analysis.hrtem.identify import Identity, Prior, gather, identify
+from beamside.analysis.hrtem.gather import Prior, gather
+from beamside.analysis.hrtem.identify import Identity, identify
 from beamside.analysis.hrtem.phases import load_phase
 
 PRIOR = Prior(scale_tolerance=0.01, strain=0.004, distortion=0.003, unknown=0.1, k_max=8.3)

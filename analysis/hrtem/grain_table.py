@@ -1,0 +1,87 @@
+"""The table of grains in the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .candidates import Candidates
+from .columns import Variable, classes, frames, table
+from .frame import Found, Limits
+from .grains import FITS, ZONE
+from .maps import UNKNOWN
+
+
+def grain_table(
+    found: Sequence[Found], known: Candidates, limits: Limits, length: str
+) -> dict[str, Variable]:
+    """Variables `grain_*` of all images; lengths in `length`."""
+    every = [one.grains for one in found]
+    ranked = [_ranked(one, limits) for one in found]
+    variables = table(
+        "grain",
+        {
+            "frame": (frames([len(g) for g in every]), np.int32, "frame in the batch", None),
+            "phase": ([r[0] for r in ranked], np.uint8, "phase", None),
+            "probability": ([r[1] for r in ranked], np.float32, "posterior of the phase", "1"),
+            "runner_up": ([r[2] for r in ranked], np.uint8, "second most probable phase", None),
+            "runner_up_probability": ([r[3] for r in ranked], np.float32, "its posterior", "1"),
+            "kind": ([g.kind for g in every], np.uint8, "what the spots are", None),
+            "candidates": ([_fitting(one, known) for one in found], str, "phases that fit", None),
+            "y": ([g.y for g in every], np.float64, "centre", length),
+            "x": ([g.x for g in every], np.float64, "centre", length),
+            "area": ([g.area for g in every], np.float64, "area", f"{length}2"),
+            "n_spots": ([g.spots for g in every], np.int32, "spots, Friedel pairs once", None),
+            "residual": (
+                [g.residual for g in every],
+                np.float32,
+                "rms misfit of the spots in standard deviations",
+                "1",
+            ),
+            "zone": ([_zones(one) for one in found], str, "zone axis; a row has none", None),
+        },
+    )
+    for name in ("grain_phase", "grain_runner_up"):
+        variables[name][2].update(classes(known))
+    variables["grain_kind"][2].update(
+        flag_values=np.arange(3, dtype=np.uint8), flag_meanings="single-spot single-row zone"
+    )
+    variables["grain_posterior"] = (
+        ("grain", "phase"),
+        np.concatenate([g.posterior for g in every]).astype(np.float32),
+        {"long_name": "posterior probability; the rest is unknown", "units": "1"},
+    )
+    return variables
+
+
+def _ranked(one: Found, limits: Limits) -> tuple[np.ndarray, ...]:
+    """Class and probability of the label, then of the best other answer."""
+    full = one.grains.full()
+    label = one.grains.classes(limits.label_above, limits.label_row_above)
+    rows = np.arange(len(full))
+    column = np.where(label == UNKNOWN, full.shape[1] - 1, label.astype(int) - UNKNOWN - 1)
+    probability = full[rows, column]
+    others = full.copy()
+    others[rows, column] = -1
+    second = others.argmax(axis=1)
+    runner = np.where(second == full.shape[1] - 1, UNKNOWN, second + UNKNOWN + 1)
+    return label, probability, runner, others.max(axis=1, initial=0)
+
+
+def _fitting(one: Found, known: Candidates) -> np.ndarray:
+    """Names of the phases that fit each grain, most probable first."""
+    names = []
+    for row in one.grains.posterior:
+        order = [n for n in np.argsort(-row) if row[n] >= FITS]
+        names.append(",".join(known.names[n] for n in order))
+    return np.array(names, dtype=str) if names else np.zeros(0, "<U1")
+
+
+def _zones(one: Found) -> np.ndarray:
+    grains = one.grains
+    words = [
+        f"[{' '.join(map(str, zone))}]" if kind == ZONE and any(zone) else ""
+        for zone, kind in zip(grains.zone.tolist(), grains.kind, strict=True)
+    ]
+    return np.array(words, dtype=str) if words else np.zeros(0, "<U1")
