@@ -213,6 +213,9 @@ def _evaluate(commands: Commands) -> None:
         dest="assignments",
         help="one setting of the analysis, e.g. k_max=8.3",
     )
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE", help="keep the scores there, with command and machine"
+    )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("evaluate", "command"))
 

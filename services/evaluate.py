@@ -16,6 +16,7 @@ from ..analysis import operators
 from ..analysis.hrtem.score import TOLERANCE, merge, report, score
 from ..analysis.hrtem.truth import Truth, truth
 from ..stream.errors import FileError
+from .bench.machine import describe
 from .settings import assignment
 
 
@@ -25,6 +26,9 @@ def command(args: argparse.Namespace) -> int:
     for text in args.assignments:
         settings |= assignment(f"analysis.{text}")["analysis"]
     result = evaluate(args.truth, settings)
+    if args.out:
+        kept = {"command": " ".join(sys.argv[1:]), "machine": describe(), "result": result}
+        args.out.write_text(json.dumps(kept, allow_nan=False, indent=2) + "\n")
     said = json.dumps(result, allow_nan=False) if args.json else table(result)
     sys.stdout.write(said + "\n")
     return 0
