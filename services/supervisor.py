@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from .service import ENVIRONMENT, Life, Plan, private_folder
 from .settings import Settings
 
 MOST_PATIENCE_S = 10.0
+DISMISSED_S = 3.0
+"""How long a reader that was dismissed may take to go by itself."""
 MOST_DEATHS = 5
 """In a row, before the service gives up: only ingest, or what was never ready, ends it. An analysis
 or a page that keeps dying is tried again and again, and the archive goes on."""
@@ -219,19 +222,22 @@ class Supervisor:
         self.hear(200)
         for child in order:
             if child.process is not None:
-                # who was not dismissed by ingest goes when nothing comes any more
-                child.process.terminate()
-                codes.append(self._reap(child.process, 10 if child.role != "ingest" else 1))
+                # ingest has dismissed its readers; the page waits to be told
+                patience = 0.0 if child.role == "viewer" else DISMISSED_S
+                codes.append(self._reap(child.process, patience))
         self._bus.close(0)
         return max((abs(code) for code in codes), default=0)
 
-    def _reap(self, process: subprocess.Popen[bytes], timeout_s: float) -> int:
-        try:
-            return process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return 137
+    def _reap(self, process: subprocess.Popen[bytes], patience_s: float) -> int:
+        """Wait, then ask, then kill; the exit code, 0 where the process only did as it was told."""
+        for wait_s, tell in ((patience_s, process.terminate), (10.0, process.kill)):
+            try:
+                code = process.wait(wait_s)
+                return 0 if code == -signal.SIGTERM else code
+            except subprocess.TimeoutExpired:
+                tell()
+        process.wait()
+        return 137
 
     def keep_logs(self) -> None:
         """Move the logs to the archive; the private folder goes."""
