@@ -241,7 +241,7 @@ class Ingest:
         log.info("run closed", run=key, status=stop.status, reason=stop.reason)
         if stop.status == "incomplete":
             self.alarms["run"] = f"run {key} is incomplete: {stop.reason}"
-        elif stop.account["missing"]:
+        elif stop.status == "complete" and stop.account["missing"]:
             self.alarms["run"] = f"run {key}: {stop.account['missing']} frames never came"
         self.bus.send(wire.encode(stop))
         self._hear(self.desk.give(stop))

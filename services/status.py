@@ -80,6 +80,11 @@ def alarms(ingest: Ingest) -> list[str]:
         if passed and name != "preview":
             said.append(f"the queue of the {name} is more than {passed[-1]:.0%} full")
     run = ingest.ledger.last
-    if run is not None and run.account.missing:
+    if (
+        run is not None
+        and run.state != "closed"
+        and run.status != "aborted"
+        and run.account.missing
+    ):
         said.append(f"run {run.start.run}: {run.account.missing} frames are missing")
     return said

@@ -45,7 +45,8 @@ def main() -> int:
         page.wait_for_selector(".panel.image canvas", timeout=options.wait * 1000)
         if options.row is not None:
             page.wait_for_selector(".panel.tables tbody tr", timeout=options.wait * 1000)
-            page.locator(".panel.tables tbody tr").nth(options.row).click()
+            page.locator(".panel.tables tbody tr td").nth(0).wait_for()
+            page.locator(".panel.tables tbody tr").nth(options.row).locator("td").first.click()
         page.wait_for_timeout(1500)
         page.screenshot(path=options.out)
         browser.close()
