@@ -76,12 +76,22 @@ class Archiver:
     def __init__(self, folder: Path, desk: DeskReader) -> None:
         self.folder = folder
         self.desk = desk
+        self.desk.open = self._open
         self.books: dict[str, Book] = {}
         self._taken = 0
         self._unflushed = 0
         self._heard = self._safe = 0
         """Messages beside frames that were heard, and of these the ones that are in the file."""
         self._flushed = self._told = time.monotonic()
+
+    def _open(self) -> dict[str, Any]:
+        """The runs whose archives are open, their files and what is safe in them."""
+        self._flush()
+        return {
+            run: {"part": str(book.archive.part), "kept": book.archive.kept.ranges()}
+            for run, book in self.books.items()
+            if book.archive is not None
+        }
 
     def step(self) -> None:
         """Take one message; tell the desk what is safe when it is time."""

@@ -27,6 +27,13 @@ SERIES_FRAMES = 100
 """Of a demo without end: frames a series."""
 
 
+def listening() -> Life:
+    """The life of this command: from the first moment on Ctrl-C ends it in order."""
+    life = Life()
+    life.listen()
+    return life
+
+
 def say(text: str) -> None:
     """Tell people something; stdout is kept for results."""
     sys.stderr.write(text + "\n")
@@ -47,6 +54,7 @@ def settings_of(args: argparse.Namespace, file: Path | None, under: dict[str, An
 
 def run(args: argparse.Namespace) -> int:
     """Run a real instrument until told to stop."""
+    life = listening()
     settings = settings_of(args, args.instrument, {})
 
     def done(status: dict[str, Any]) -> bool:
@@ -54,11 +62,12 @@ def run(args: argparse.Namespace) -> int:
         finite = args.runs is not None and closed >= args.runs and not status.get("open")
         return finite or is_idle(status)
 
-    return serve(settings, done, as_json=args.json)
+    return serve(settings, life, done, as_json=args.json)
 
 
 def replay(args: argparse.Namespace) -> int:
     """Replay recorded files."""
+    life = listening()
     for file in args.files:
         if not Path(str(file).partition("::")[0]).exists():  # FILE::NAME is a part of a file
             raise FileNotFoundError(f"{file}: no such file")
@@ -74,7 +83,7 @@ def replay(args: argparse.Namespace) -> int:
         under["analysis"]["name"] = args.analysis
     settings = settings_of(args, args.settings, under)
     stay = args.stay if args.stay is not None else sys.stderr.isatty() and not args.json
-    return serve(settings, is_idle, as_json=args.json, stay=stay and settings.viewer.enabled)
+    return serve(settings, life, is_idle, as_json=args.json, stay=stay and settings.viewer.enabled)
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -82,6 +91,7 @@ def demo(args: argparse.Namespace) -> int:
     if args.frames is not None and args.frames < 1:
         raise ValueError(f"--frames {args.frames}: must be 1 or more")
     _sensible(args)
+    life = listening()
     detector, endpoint = _start_detector(args)
     try:
         url = f"{args.wire}+{endpoint}"
@@ -99,7 +109,7 @@ def demo(args: argparse.Namespace) -> int:
                 raise StartError(f"the simulated detector died (exit code {detector.poll()})")
             return wanted and bool(status.get("closed")) and not status.get("open")
 
-        return serve(settings, done, as_json=args.json, before_stop=lambda: _stop(detector))
+        return serve(settings, life, done, as_json=args.json, before_stop=lambda: _stop(detector))
     finally:
         _stop(detector)
 
@@ -148,6 +158,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def serve(
     settings: Settings,
+    life: Life,
     done: Callable[[dict[str, Any]], bool],
     *,
     as_json: bool,
@@ -155,9 +166,7 @@ def serve(
     before_stop: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a service until it is done or told to stop; drain; say how it went."""
-    life = Life()
     supervisor = Supervisor(settings)
-    life.listen()
     trouble: StartError | None = None
     try:
         supervisor.start()
@@ -229,8 +238,7 @@ class Teller:
 def simulate(args: argparse.Namespace) -> int:
     """Run the pretend detector alone."""
     _sensible(args)
-    life = Life()
-    life.listen()
+    life = listening()
     sim = Simulation(
         frames=args.frames, series=args.series, rate=args.rate, size=args.size, seed=args.seed
     )

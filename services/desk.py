@@ -232,6 +232,9 @@ class Desk:
         if reader is None:
             return
         name = str(said["worker"])
+        known = reader.workers.get(name)
+        if known is not None and known.identity == identity:
+            return  # it was asked twice: the same process, with the same frames in hand
         before = reader.workers.pop(name, None)
         if before is not None:
             yield from self._bereave(reader, before)
@@ -241,6 +244,8 @@ class Desk:
         for parts in self._starts.values():
             if not reader.ordered or before is not None:
                 self._send(worker, parts)
+                if reader.ordered:
+                    worker.unsaid.append(Parcel(parts, 0))
         yield Receipt(reader.name, name, "hello" if before is None else "again", said)
         self._hand_out(reader)
 

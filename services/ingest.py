@@ -99,7 +99,8 @@ class Ingest:
 
     def step(self, timeout_s: float) -> None:
         """Wait for something, at most `timeout_s`; then receive, hand out, and tell."""
-        reading = not (self.desk.full or self.draining or self.source.exhausted)
+        full = self.desk.full or self.ledger.crowded
+        reading = not (full or self.draining or self.source.exhausted)
         self._wait(timeout_s, reading)
         if reading:
             for message in self.source.receive():
@@ -166,6 +167,8 @@ class Ingest:
                 self._archive_closed(said.said)
             elif said.kind == "again" and said.reader == "archive":
                 self._archiver_died()
+            elif said.kind == "hello":
+                self._rejoin(said.said.get("open", {}))
 
     def _result(self, receipt: Receipt) -> None:
         head = receipt.said
@@ -194,6 +197,12 @@ class Ingest:
             self.ledger.skipped(said["run"], numbers, reason)
         if said.get("alarm"):
             self.alarms["archive"] = str(said["alarm"])
+
+    def _rejoin(self, books: dict[str, dict[str, Any]]) -> None:
+        for run, book in books.items():
+            kept = (n for first, last in book["kept"] for n in range(first, last + 1))
+            self.ledger.rejoin(run, kept, time.monotonic_ns())
+            self.parts.setdefault(run, []).append(book["part"])
 
     def _archiver_died(self) -> None:
         self.split.update(run for run in (*self.ledger.runs, *self.closing) if run in self.parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -37,6 +37,8 @@ class DeskReader:
         """Since when nothing came."""
         self._heard = self._pinged = time.monotonic()
         self._hello = {"reader": reader, "worker": worker, "credit": credit}
+        self.open: Callable[[], dict[str, Any]] = dict
+        """What to tell a new ingest of the runs in hand (the archiver)."""
         self.say("hello", self._hello)
 
     def say(self, kind: str, what: dict[str, Any]) -> None:
@@ -63,7 +65,7 @@ class DeskReader:
             self.dismissed = True
             return None
         if bytes(buffers[0]) == WHO:
-            self.say("hello", self._hello)
+            self.say("hello", {**self._hello, "open": self.open()})
             return None
         try:
             return wire.decode(buffers)

@@ -224,7 +224,10 @@ class Supervisor:
             if child.process is not None:
                 # ingest has dismissed its readers; the page waits to be told
                 patience = 0.0 if child.role == "viewer" else DISMISSED_S
-                codes.append(self._reap(child.process, patience))
+                code = self._reap(child.process, patience)
+                if code:
+                    self.alarms.append(f"{child.name} died while stopping (exit code {code})")
+                codes.append(code)
         self._bus.close(0)
         return max((abs(code) for code in codes), default=0)
 

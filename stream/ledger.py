@@ -25,8 +25,10 @@ from .messages import Frame, Message, Refusal, RunStart, RunStop
 
 MOST_BEYOND = 1_000_000
 """Frames beyond the announced or the highest number so far that are still believed."""
-MOST_OPEN = 4
-"""Runs open at once; orphans beyond that are refused as foreign."""
+MOST_DRAINING = 64
+"""Runs that may drain at once; then nothing is received until some are closed."""
+MOST_ORPHANS = 4
+"""Orphan runs open at once; frames of further ones are refused as foreign."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,11 @@ class Ledger:
                 self._refuse(message, now_ns)
         return []
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so many runs drain that no more should be begun for now."""
+        return sum(run.state == "draining" for run in self.runs.values()) >= MOST_DRAINING
+
     def open_run(self, series: str) -> Run | None:
         """The run that now has the detector's series id, if it is not closed."""
         return self.runs.get(self._keys.get(series, ""))
@@ -95,9 +102,6 @@ class Ledger:
                 self._drain(run, "aborted", f"series {start.run} started before its end")
             elif run.state == "armed":
                 passed.append(self._forget(run))
-        if len(self.runs) >= MOST_OPEN:
-            self.strangers["too_many_runs"] += 1
-            return passed
         return [*passed, self._open(start, now_ns).start]
 
     def _forget(self, run: Run) -> RunStop:
@@ -126,7 +130,7 @@ class Ledger:
             others = [r for r in self.runs.values() if r.state == "running" and not r.orphan]
             for other in others:
                 other.account.refused_reasons["foreign"] += 1
-            if len(self.runs) >= MOST_OPEN:
+            if sum(r.orphan for r in self.runs.values()) >= MOST_ORPHANS:
                 if not others:
                     self.strangers["foreign"] += 1
                 return []
@@ -192,6 +196,19 @@ class Ledger:
         run.state, run.status, run.reason = "draining", status, reason
         run.account.over = True
 
+    def rejoin(self, key: str, kept: Iterable[int], now_ns: int) -> None:
+        """Take up a run that an archiver still holds and this ledger never saw: ingest had died."""
+        run = self.runs.get(key)
+        if run is None:
+            start = RunStart(self.source, key, metadata={"note": "ingest died during this run"})
+            run = self._open(start, now_ns, orphan=True)
+            run.state = "running"
+        for number in kept:
+            run.account.received.add(number)
+            run.account.archived.add(number)
+            if number not in run.account.processed and run.account.skipped.add(number):
+                run.account.skipped_reasons["ingest_died"] += 1
+
     # what becomes of it
 
     def archived(self, key: str, numbers: Iterable[int]) -> None:
@@ -199,6 +216,7 @@ class Ledger:
         run = self.runs.get(key)
         if run is not None:
             for number in numbers:
+                run.account.received.add(number)  # before an ingest that died, this one did not see
                 run.account.archived.add(number)
 
     def processed(self, key: str, numbers: Iterable[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +21,23 @@ from .state import Held, ViewState
 NEWEST = 1 << 62
 
 
+class FrameNumber(Convertor[int]):
+    """A frame number in a path; more digits than any detector counts are no path of ours."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        """Read it."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Write it."""
+        return str(value)
+
+
+register_url_convertor("number", FrameNumber())
+
+
 class Api:
     """Answers from one `ViewState`."""
 
@@ -31,10 +49,10 @@ class Api:
         return [
             Route("/status", self.status),
             Route("/frames/latest", self.latest_frame),
-            Route("/frames/{run:path}/{frame:int}", self.one_frame),
+            Route("/frames/{run:path}/{frame:number}", self.one_frame),
             Route("/results/latest", self.latest_result),
-            Route("/results/{run:path}/{frame:int}", self.one_result),
-            Route("/results/{run:path}/{frame:int}/{variable:path}", self.variable),
+            Route("/results/{run:path}/{frame:number}", self.one_result),
+            Route("/results/{run:path}/{frame:number}/{variable:path}", self.variable),
         ]
 
     async def status(self, request: Request) -> Response:

@@ -68,7 +68,7 @@ class Guard:
         if "*" not in self.hosts and _hostname(host) not in self.hosts:
             return _words(400, f"this service does not answer to the host {_hostname(host)!r}")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _netloc(origin) != host.lower():
             return _words(403, "requests from other pages (foreign Origin) are refused")
         if scope["path"] in OPEN:
             return None
@@ -112,6 +112,13 @@ class Guard:
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token)
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _hostname(host: str) -> str:

@@ -132,6 +132,17 @@ def test_a_frame_that_kills_every_worker_is_skipped_in_the_end(bench: Bench) -> 
     assert [h.reason for h in bench.heard if isinstance(h, Skipped)] == ["crashed_the_analysis"]
 
 
+def test_a_worker_that_says_hello_twice_is_still_alive(bench: Bench) -> None:
+    worker = bench.worker("analysis", "processor-0", 1)
+    bench.desk.give(frame(0))
+    assert numbers(taken(worker, 1)) == [0]
+    worker.say("hello", {"reader": "analysis", "worker": "processor-0", "credit": 1})
+    worker.credit(1)
+    bench.until(lambda: bench.desk.readers["analysis"].workers["processor-0"].credit)
+    assert worker.take(50) is None
+    assert len(bench.desk.readers["analysis"].workers["processor-0"].in_hand) == 1
+
+
 def test_credit_bounds_what_is_in_hand(bench: Bench) -> None:
     worker = bench.worker("analysis", "processor-0", 1)
     bench.desk.give(frame(0))

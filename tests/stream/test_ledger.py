@@ -232,6 +232,37 @@ def test_a_flood_of_starts_opens_one_run() -> None:
     assert closed(ledger, "good").status == "complete"
 
 
+def test_many_short_runs_that_still_drain_lose_nothing() -> None:
+    ledger = Ledger("det")
+    for n in range(20):
+        passed = entered(ledger, [start(str(n), 1), frame(0, str(n)), stop(str(n))])
+        assert sum(isinstance(p, Frame) for p in passed) == 1
+    assert not ledger.strangers
+    assert not ledger.crowded
+    for n in range(20, 64):
+        entered(ledger, [start(str(n), 1), frame(0, str(n)), stop(str(n))])
+    assert ledger.crowded
+
+
+def test_orphans_do_not_stand_in_the_way_of_a_real_run() -> None:
+    ledger = Ledger("det")
+    entered(ledger, (frame(0, f"stray{n}") for n in range(50)))
+    entered(ledger, [start("good", 1), frame(0, "good"), stop("good")])
+    assert closed(ledger, "good").status == "complete"
+
+
+def test_a_run_that_outlived_its_ingest_is_taken_up_and_called_incomplete() -> None:
+    ledger = Ledger("det", end_timeout_ns=5 * SECOND)
+    ledger.rejoin("7", range(10), 0)
+    ledger.archived("7", [10])
+    entered(ledger, [frame(13, "7")])
+    ledger.archived("7", [13])
+    ledger.tick(6 * SECOND)
+    end = ledger.close("7", archive=True, time_ns=1)
+    assert end.status == "incomplete"
+    assert (end.account["received"], end.account["missing_ranges"]) == (12, [(11, 12)])
+
+
 def test_a_repeated_header_arms_once() -> None:
     ledger = Ledger("det")
     entered(ledger, [start(expected=None), start(expected=5)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  the filter is registered by the import
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(120)
@@ -53,6 +54,23 @@ def test_ctrl_c_drains_and_ends_with_exit_code_0(
     assert said["received"] == said["archived"] > 0
     assert said["processed"] + sum(said["skipped"].values()) == said["received"]
     assert Path(said["archive"]).exists()
+
+
+def test_many_files_are_many_runs_and_a_broken_one_is_named(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    for n in range(12):
+        np.savez(tmp_path / f"im{n:02}.npz", image=np.full((64, 64), n, "<u2"))
+    (tmp_path / "broken.dm3").write_bytes(b"nothing")
+    files = [*sorted(tmp_path.glob("*.npz")), tmp_path / "broken.dm3"]
+    said = command(
+        "replay", *map(str, files), "--analysis", "sum", "--no-page", "--json",
+        "--archive", str(tmp_path / "archive"),
+    ).end(60)  # fmt: skip
+    assert (said["code"], said["run_count"]) == (0, 12)
+    assert said["received"] == said["processed"] == said["archived"] == 12
+    assert said["refused"] == {"unreadable_file": 1}
+    assert any("broken.dm3" in alarm for alarm in said["alarms"])
 
 
 def test_an_archive_is_replayed_to_the_same_frames(

@@ -68,7 +68,9 @@ def test_a_wrong_token_in_the_address_sets_no_cookie(visit: Any) -> None:
     visit(scenario)
 
 
-@pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1", "https://localhost"])
+@pytest.mark.parametrize(
+    "origin", [EVIL, "null", "http://[::1", "http://127.0.0.1:1", "https://localhost"]
+)
 def test_a_foreign_origin_is_refused_with_the_right_token(visit: Any, origin: str) -> None:
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
         answer = await client.get("/api/v1/status", headers={"origin": origin})
@@ -91,6 +93,14 @@ def test_a_foreign_origin_is_refused_on_the_websocket(visit: Any, token: str) ->
         assert refused.value.response.status_code == 403
         async with connect(there, additional_headers=bearer, proxy=None) as socket:
             assert '"notice"' in str(await socket.recv())
+
+    visit(scenario)
+
+
+def test_a_frame_number_of_5000_digits_is_no_path(visit: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        answer = await client.get("/api/v1/frames/a/" + "9" * 5000)
+        assert answer.status_code == 404
 
     visit(scenario)
 
