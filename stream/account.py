@@ -61,6 +61,14 @@ class Account:
         """Whether received = archived + refused; without an archive there is nothing to close."""
         return not archive or len(self.received) == len(self.archived) + len(self.refused)
 
+    @property
+    def unkept(self) -> list[int]:
+        """Frames that came and are neither archived nor refused."""
+        kept, refused = self.archived, self.refused
+        if len(self.received) == len(kept) + len(refused):
+            return []
+        return [n for n in self.received if n not in kept and n not in refused]
+
     def analysed(self) -> bool:
         """Whether every kept frame was looked at, or skipped for a reason."""
         return not self.unseen

@@ -155,17 +155,18 @@ def _json(text: bytes) -> Any:
         said = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise WireError("bad_json", f"{error.msg} at character {error.pos}") from None
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _deeper(said, MAX_DEPTH):
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and deeper(said, MAX_DEPTH):
         raise WireError("bad_json", f"nested deeper than {MAX_DEPTH}")
     return said
 
 
-def _deeper(value: Any, depth: int) -> bool:
+def deeper(value: Any, depth: int) -> bool:
+    """Whether lists and maps are nested deeper than `depth` in a JSON value."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
         return False
-    return depth == 0 or any(_deeper(item, depth - 1) for item in value)
+    return depth == 0 or any(deeper(item, depth - 1) for item in value)
 
 
 def _arrays(

@@ -3,7 +3,9 @@
     StreamError
     ├── WireError      a message can't be understood: it is dropped and counted under its reason
     ├── FileError      a file can't be read: it is named, the others go on
-    └── ArchiveError   the archive can't be written: the run closes as incomplete
+    ├── ArchiveError   the archive can't be written: the run closes as incomplete
+    ├── SpoolError     the spool can't be written or read: nothing more is taken in until it can
+    └── KeyFileError   a key can't be used: the door it belongs to stays shut
 
 The class is the policy: whoever catches one knows what to do without reading its text.
 """
@@ -38,3 +40,14 @@ class FileError(StreamError):
 
 class ArchiveError(StreamError):
     """The archive can't be written (disk full, folder gone); the run closes as incomplete."""
+
+
+class SpoolError(StreamError):
+    """The spool can't be written or read (disk full, folder gone); nothing that lies in it is lost.
+
+    Who takes frames in stops until it can be written again: the detector then waits.
+    """
+
+
+class KeyFileError(StreamError):
+    """A key can't be used (absent, readable by others, no key at all): the door stays shut."""

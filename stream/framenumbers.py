@@ -64,6 +64,18 @@ class Numbers:
         self._count += 1
         return True
 
+    def add_ranges(self, ranges: Iterable[tuple[int, int]]) -> int:
+        """Take in every number from first to last of each range; how many were new."""
+        return sum(self.add(n) for first, last in ranges for n in range(first, last + 1))
+
+    def covers(self, other: Numbers) -> bool:
+        """Whether every number of `other` is here too."""
+        return all(self._holds(first, last) for first, last in other.ranges())
+
+    def _holds(self, first: int, last: int) -> bool:
+        at = bisect_right(self._firsts, first) - 1
+        return at >= 0 and last < self._stops[at]
+
     def discard(self, number: int) -> None:
         """Take `number` out again, if it is there."""
         at = bisect_right(self._firsts, number) - 1

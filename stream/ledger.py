@@ -36,6 +36,8 @@ class Run:
     """One run, from its first message to its closed account."""
 
     start: RunStart
+    series: str = ""
+    """The detector's own id of it."""
     state: str = "armed"
     """armed | running | draining | closed"""
     orphan: bool = False
@@ -43,6 +45,8 @@ class Run:
     status: str = ""
     """complete | aborted | incomplete, once it is draining."""
     reason: str = ""
+    end: RunStop | None = None
+    """The detector's own end of it."""
     last_ns: int = 0
     """When its last message came, by this machine's monotonic clock."""
 
@@ -115,7 +119,7 @@ class Ledger:
         self._times[start.run] += 1
         times = self._times[start.run]
         key = start.run if times == 1 else f"{start.run}~{times}"
-        run = Run(replace(start, run=key), orphan=orphan, last_ns=now_ns)
+        run = Run(replace(start, run=key), start.run, orphan=orphan, last_ns=now_ns)
         run.account.orphan = orphan
         run.account.announced = start.expected
         self.runs[key] = run
@@ -167,7 +171,7 @@ class Ledger:
             known = run is not None or stop.run in self._keys
             self.ignored["double_end" if known else "foreign_end"] += 1
             return
-        run.last_ns = now_ns
+        run.last_ns, run.end = now_ns, stop
         account = run.account
         early = account.announced is not None and account.received.stop < account.announced
         if stop.status == "aborted" or early:
@@ -196,42 +200,52 @@ class Ledger:
         run.state, run.status, run.reason = "draining", status, reason
         run.account.over = True
 
-    def rejoin(self, key: str, kept: Iterable[int], now_ns: int) -> None:
-        """Take up a run that an archiver still holds and this ledger never saw: ingest had died."""
+    def restore(self, run: Run) -> None:
+        """Take up a run that outlived its ingest; its account was rebuilt from the spool."""
+        key = run.start.run
+        self.runs[key] = run
+        times = int(key.rpartition("~")[2]) if key != run.series else 1
+        self._times[run.series] = max(self._times[run.series], times)
+        if run.state != "draining" or run.series not in self._keys:
+            self._keys[run.series] = key
+        self.last = run
+
+    def end(self, key: str, status: str, reason: str) -> None:
+        """End an open run for a reason that is not the detector's."""
         run = self.runs.get(key)
-        if run is None:
-            start = RunStart(self.source, key, metadata={"note": "ingest died during this run"})
-            run = self._open(start, now_ns, orphan=True)
-            run.state = "running"
-        for number in kept:
-            run.account.received.add(number)
-            run.account.archived.add(number)
-            if number not in run.account.processed and run.account.skipped.add(number):
-                run.account.skipped_reasons["ingest_died"] += 1
+        if run is not None and run.state in ("armed", "running"):
+            self._drain(run, status, reason)
 
     # what becomes of it
 
-    def archived(self, key: str, numbers: Iterable[int]) -> None:
-        """These frames are in the archive."""
+    def archived(self, key: str, ranges: Iterable[tuple[int, int]]) -> None:
+        """These frames, from first to last of each range, are in the archive."""
         run = self.runs.get(key)
         if run is not None:
-            for number in numbers:
-                run.account.received.add(number)  # before an ingest that died, this one did not see
-                run.account.archived.add(number)
+            run.account.archived.add_ranges(ranges)
 
-    def processed(self, key: str, numbers: Iterable[int]) -> None:
-        """An analysis has looked at these frames."""
-        run = self.runs.get(key)
-        if run is not None:
-            for number in numbers:
-                run.account.processed.add(number)
+    def processed(self, key: str, numbers: Iterable[int]) -> int:
+        """An analysis has looked at these frames; how many of them nobody had answered for yet."""
+        return self._answered(key, numbers, None)
 
-    def skipped(self, key: str, numbers: Iterable[int], reason: str) -> None:
-        """No analysis looks at these frames, for a reason."""
+    def skipped(self, key: str, numbers: Iterable[int], reason: str) -> int:
+        """No analysis looks at these frames, for a reason; how many were new."""
+        return self._answered(key, numbers, reason)
+
+    def _answered(self, key: str, numbers: Iterable[int], reason: str | None) -> int:
+        """A frame has one fate: looked at, or skipped for one reason; what comes later is a copy."""
         run = self.runs.get(key)
-        if run is not None:
-            fresh = sum(run.account.skipped.add(number) for number in numbers)
-            run.account.skipped_reasons[reason] += fresh
+        if run is None:
+            return 0
+        account, fresh = run.account, 0
+        mine, other = account.processed, account.skipped
+        if reason is not None:
+            mine, other = other, mine
+        for number in numbers:
+            fresh += number not in other and mine.add(number)
+        if reason is not None:
+            account.skipped_reasons[reason] += fresh
+        return fresh
 
     def refused(self, key: str, numbers: Iterable[int], reason: str) -> None:
         """The archive could not take these frames after all."""
@@ -242,10 +256,14 @@ class Ledger:
 
     # time, and the end
 
-    def tick(self, now_ns: int) -> None:
-        """End the runs that have been silent for too long."""
+    def tick(self, now_ns: int, *, listening: bool = True) -> None:
+        """End the runs that have been silent for too long; it is no silence if nobody listens."""
         for run in self.runs.values():
-            if run.state in ("armed", "running") and now_ns - run.last_ns > self.end_timeout_ns:
+            if run.state not in ("armed", "running"):
+                continue
+            if not listening:
+                run.last_ns = now_ns
+            if now_ns - run.last_ns > self.end_timeout_ns:
                 account = run.account
                 whole = account.announced is not None and len(account.received) >= account.announced
                 seconds = self.end_timeout_ns // 1_000_000_000
@@ -268,9 +286,10 @@ class Ledger:
         if not run.account.closes(archive):
             run.status = "incomplete"
             run.reason = (run.reason + "; the account does not close").lstrip("; ")
-        return RunStop(
+        stop = RunStop(
             self.source, key, run.status, run.reason, run.account.as_json(), time_ns=time_ns
         )
+        return replace(stop, raw=run.end.raw, wire=run.end.wire) if run.end else stop
 
 
 def orphan_start(frame: Frame) -> RunStart:

@@ -77,6 +77,10 @@ class RunStart:
     """Arrays that came with the start: flatfield, pixel_mask, countrate_table."""
     time_ns: int = 0
     """Unix time of the start on this machine's clock."""
+    raw: tuple[tuple[Buffer, ...], ...] = field(default=(), compare=False, repr=False)
+    """The multiparts it came in, as they were received; none if it came from a file."""
+    wire: str = field(default="", compare=False, repr=False)
+    """The scheme of those multiparts: dectris, stream2 or beamside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,10 @@ class Frame:
     """Unix time of the end of the exposure by the detector's clock; None when it has none."""
     received_ns: int = 0
     """Unix time of the arrival at this machine."""
+    raw: tuple[tuple[Buffer, ...], ...] = field(default=(), compare=False, repr=False)
+    """The multiparts it came in, as they were received; none if it came from a file."""
+    wire: str = field(default="", compare=False, repr=False)
+    """The scheme of those multiparts: dectris, stream2 or beamside."""
 
     @property
     def nbytes(self) -> int:
@@ -139,6 +147,10 @@ class RunStop:
     account: Json = field(default_factory=nothing)
     """See `ledger.Account.as_json`."""
     time_ns: int = 0
+    raw: tuple[tuple[Buffer, ...], ...] = field(default=(), compare=False, repr=False)
+    """The multiparts it came in, as they were received; none if it came from a file."""
+    wire: str = field(default="", compare=False, repr=False)
+    """The scheme of those multiparts: dectris, stream2 or beamside."""
 
 
 @dataclass(frozen=True, slots=True)

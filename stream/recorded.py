@@ -1,4 +1,4 @@
-"""Recorded files, and folders that are being written, as a source of messages."""
+"""Recorded files, spools, and folders that are being written, as a source of messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .errors import FileError, WireError
 from .files import Recording, open_file
 from .files.units import parse_length
 from .messages import Frame, Refusal, RunStop
-from .sources import Incoming, checked
+from .reception import Incoming, checked
+from .sources import TURN_BYTES
+from .spool.folder import is_spool
+from .spool.source import open_spool
 from .urls import SEPARATOR, Url
 from .watch import Watch
 
@@ -29,7 +32,8 @@ def open_recorded(url: Url, name: str) -> RecordedSource:
         raise ValueError(f"rate={url.options['rate']}: frames per second must be above 0")
     if url.kind == "file":
         paths = [Path(part) for part in url.address.split(SEPARATOR)]
-        return RecordedSource(name, iter(paths), rate, pixel_size)
+        verify = url.flag("verify", default=True)
+        return RecordedSource(name, iter(paths), rate, pixel_size, verify=verify)
     folder = Path(url.address)
     if not folder.is_dir():
         raise FileError(f"{folder} is no folder; make it first, or name another to watch")
@@ -70,7 +74,7 @@ class _Watched:
 
 
 class RecordedSource:
-    """Files one after the other, each a run of its own, at a given rate or as fast as it goes."""
+    """Files and spools, each a run of its own, at a given rate or as fast as it goes."""
 
     def __init__(
         self,
@@ -80,6 +84,8 @@ class RecordedSource:
         pixel_size: float | tuple[float, float] | None = None,
         taken: Callable[[Path], None] = lambda path: None,
         let_go: Callable[[], None] = lambda: None,
+        *,
+        verify: bool = True,
     ) -> None:
         self.name = name
         self._paths = paths
@@ -87,7 +93,10 @@ class RecordedSource:
         self._pixel_size = pixel_size
         self._taken = taken
         self._let_go = let_go
+        self._verify = verify
         self._messages: Iterator[Incoming] = iter(())
+        self._given: list[Path] = []
+        """Files whose last message was given out, and that are not called taken yet."""
         self._due = 0.0
         self.exhausted = False
 
@@ -97,12 +106,19 @@ class RecordedSource:
         return None
 
     def receive(self, limit: int = 64) -> list[Incoming]:
-        """Give the next messages that are due."""
-        came: list[Incoming] = []
-        while len(came) < limit and not self.exhausted and time.monotonic() >= self._due:
+        """Give the next messages that are due; the files of those before are then taken."""
+        came = self._acknowledged()
+        nbytes = 0
+        while (
+            len(came) < limit
+            and nbytes < TURN_BYTES
+            and not self.exhausted
+            and time.monotonic() >= self._due
+        ):
             message = next(self._messages, None)
             if message is not None:
                 came.append(message)
+                nbytes += message.nbytes if isinstance(message, Frame) else 0
                 self._due = max(self._due, time.monotonic() - self._period) + self._period
                 continue
             try:
@@ -117,22 +133,30 @@ class RecordedSource:
 
     def _read(self, path: Path) -> Iterator[Incoming]:
         try:
+            if is_spool(path):
+                yield from open_spool(path, self.name, verify=self._verify)
+                return
             recording = open_file(path, source=self.name, pixel_size=self._pixel_size)
         except FileError as error:
             yield Refusal(self.name, "unreadable_file", str(error))
-            yield from self._acknowledge(path)
+            self._given.append(path)
             return
         with recording:
             yield replace(recording.start, time_ns=time.time_ns())
             yield from self._frames(recording)
             yield RunStop(self.name, recording.start.run, reason="end of the file")
-        yield from self._acknowledge(path)
+        self._given.append(path)
 
-    def _acknowledge(self, path: Path) -> Iterator[Incoming]:
-        try:
-            self._taken(path)
-        except FileError as error:
-            yield Refusal(self.name, "watch_state", str(error))
+    def _acknowledged(self) -> list[Incoming]:
+        """Call files taken whose last frame was given out before: it is in the spool by now."""
+        refusals: list[Incoming] = []
+        for path in self._given:
+            try:
+                self._taken(path)
+            except FileError as error:
+                refusals.append(Refusal(self.name, "watch_state", str(error)))
+        self._given.clear()
+        return refusals
 
     def _frames(self, recording: Recording) -> Iterator[Incoming]:
         run = recording.start.run
@@ -144,6 +168,7 @@ class RecordedSource:
 
     def close(self) -> None:
         """Let go of the file in hand."""
+        self._acknowledged()
         self._messages = iter(())
         self._paths = iter(())
         self.exhausted = True

@@ -7,23 +7,20 @@ safe to decode and to archive.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 import zmq
 
-from . import wire
-from .decompress import check
-from .errors import WireError
-from .lifeline import Lifeline
-from .messages import Buffer, Frame, Message, Refusal, RunStart
+from .curve import Key, Lock, curve_of
+from .errors import KeyFileError
+from .lifeline import CUT, Lifeline
+from .messages import Buffer, Refusal
+from .reception import Incoming, Reception, checked, decoder
 from .sockets import open_socket
 from .urls import Url, parse_url
 
-Incoming: TypeAlias = Message | Refusal
-Decode: TypeAlias = Callable[[Sequence[Buffer]], Sequence[Incoming]]
+__all__ = ["Incoming", "Source", "ZmqSource", "checked", "decoder", "open_source"]
 
 MAX_MESSAGE_BYTES = 1 << 30
 """A header with all details of a 16M detector is 145 MB in one message: leave room for it."""
@@ -57,7 +54,10 @@ class Source(Protocol):
 
 
 def open_source(url: str, name: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Source:
-    """Open the source at `url`, its messages named `name`; ValueError if the URL is wrong."""
+    """Open the source at `url`, its messages named `name`.
+
+    ValueError if the URL is wrong, KeyFileError if a key that it names can't be used.
+    """
     parsed = parse_url(url)
     if parsed.kind in ("file", "watch"):
         from .recorded import open_recorded  # file formats bring their libraries
@@ -66,32 +66,6 @@ def open_source(url: str, name: str, *, max_message_bytes: int = MAX_MESSAGE_BYT
     if parsed.kind == "sim":
         raise ValueError("sim: is opened by the simulator service")
     return ZmqSource(parsed, name, max_message_bytes=max_message_bytes)
-
-
-def decoder(kind: str, name: str, *, verify: bool) -> Decode:
-    """The decoder of a wire: parts of one multipart -> messages; it raises only WireError."""
-    if kind == "dectris":
-        from .dectris import Decoder
-
-        return Decoder(name, verify=verify).decode
-    if kind == "stream2":
-        from .stream2 import Decoder as Stream2Decoder
-
-        return Stream2Decoder(name).decode
-    return lambda parts: [checked(wire.decode(parts))]
-
-
-def checked(message: Message) -> Message:
-    """Give a frame back with its payloads checked; WireError names the frame that is refused."""
-    if not isinstance(message, Frame):
-        return message
-    try:
-        channels = {name: check(pixels) for name, pixels in message.channels.items()}
-    except WireError as error:
-        raise WireError(
-            error.reason, error.detail, run=message.run, number=message.number
-        ) from error
-    return replace(message, channels=channels)
 
 
 class ZmqSource:
@@ -105,21 +79,34 @@ class ZmqSource:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         self.name = name
-        self._decode = decoder(url.kind, name, verify=url.flag("verify", default=True))
+        self._reception = Reception(url.kind, name, verify=url.flag("verify", default=True))
         kind = zmq.SUB if url.kind == "beamside+sub" else zmq.PULL
-        self._socket = open_socket(kind, receive_hwm=HIGH_WATER)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
+        curve = curve_of(url, binds=url.flag("bind"))
+        self._socket = open_socket(kind, receive_hwm=HIGH_WATER, longest=max_message_bytes)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
         if kind == zmq.SUB:
             self._socket.subscribe(b"")
-        try:
-            (self._socket.bind if url.flag("bind") else self._socket.connect)(url.address)
-        except zmq.ZMQError as error:
-            self._socket.close(0)
-            raise ValueError(f"can't open {url.address}: {error.strerror}") from error
         self._limit = max_message_bytes
-        self._lifeline = None if url.flag("bind") else Lifeline(self._socket, url.address)
+        self._lifeline: Lifeline | None = None
+        try:
+            self._open(url, curve)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"can't open {url.address}: {error.strerror}") from error
+        except KeyFileError:
+            self.close()
+            raise
+
+    def _open(self, url: Url, curve: Lock | Key | None) -> None:
+        if curve is not None:
+            curve.put_on(self._socket)
+        if url.flag("bind"):
+            self._socket.bind(url.address)
+            return
+        # watched from before the first attempt: an end that is missed is never mended
+        self._lifeline = Lifeline(self._socket, url.address)
+        self._socket.connect(url.address)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -151,29 +138,20 @@ class ZmqSource:
         return came
 
     def _mended(self) -> list[Incoming]:
-        if self._lifeline is None or not self._lifeline.mend():
+        trouble = self._lifeline.mend() if self._lifeline is not None else ""
+        if not trouble:
             return []
+        if trouble != CUT:
+            return [Refusal(self.name, "key_refused", trouble)]
         words = f"a message above {self._limit} bytes, or no ZeroMQ; connected again"
         return [Refusal(self.name, "connection_cut", words)]
 
     def decode(self, parts: Sequence[Buffer]) -> list[Incoming]:
-        """Turn the parts of one multipart into messages, stamped with the time of arrival."""
-        now = time.time_ns()
-        try:
-            return [_stamp(message, now) for message in self._decode(parts)]
-        except WireError as error:
-            return [Refusal(self.name, error.reason, error.detail, error.run, error.number)]
+        """Turn the parts of one multipart into messages, with the time of arrival and the parts."""
+        return self._reception.decode(parts)
 
     def close(self) -> None:
         """Close the socket at once."""
         if self._lifeline is not None:
             self._lifeline.close()
         self._socket.close(0)
-
-
-def _stamp(message: Incoming, now: int) -> Incoming:
-    if isinstance(message, Frame):
-        return message if message.received_ns else replace(message, received_ns=now)
-    if isinstance(message, RunStart) and not message.time_ns:
-        return replace(message, time_ns=now)
-    return message

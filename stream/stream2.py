@@ -22,7 +22,7 @@ from .dectris_header import TYPES
 from .errors import WireError
 from .messages import Buffer, Frame, Refusal, RunStart, RunStop
 from .quote import short
-from .stream2_arrays import channels, image, table
+from .stream2_arrays import MAX_NAME, channels, image, table
 from .stream2_cbor import Plain, load
 from .stream2_encoder import Encoder
 
@@ -144,7 +144,8 @@ def _run(said: Mapping[Any, Any]) -> str:
 def _channels(said: Any) -> tuple[str, ...]:
     if not isinstance(said, list | tuple) or not 1 <= len(said) <= 64:
         return ()
-    return tuple(said) if all(isinstance(name, str) and name for name in said) else ()
+    named = all(isinstance(name, str) and 0 < len(name) <= MAX_NAME for name in said)
+    return tuple(said) if named else ()
 
 
 def _ended(said: Mapping[Any, Any]) -> int | None:

@@ -14,6 +14,9 @@ from .errors import WireError
 from .messages import Pixels
 from .quote import short
 
+MAX_NAME = 256
+"""Characters in the name of a channel."""
+
 ROW_MAJOR, COLUMN_MAJOR, COMPRESSED = 40, 1040, 56500
 
 TYPED = {
@@ -88,7 +91,7 @@ def channels(said: Any, limit: int = 64) -> Mapping[str, Any]:
     if not isinstance(said, Mapping) or not 1 <= len(said) <= limit:
         found = f"{len(said)} channels" if isinstance(said, Mapping) else short(said)
         raise WireError("bad_header", f"{found}: a map of 1 to {limit} channels is expected")
-    if not all(isinstance(name, str) and 0 < len(name) <= 256 for name in said):
+    if not all(isinstance(name, str) and 0 < len(name) <= MAX_NAME for name in said):
         raise WireError("bad_header", "the name of a channel is no text, or too long")
     return said
 

@@ -4,11 +4,14 @@
     stream2+tcp://HOST:PORT     SIMPLON stream2, CBOR (port 31001)
     beamside+tcp://HOST:PORT    our own bus, every message (PUSH/PULL)
     beamside+sub+tcp://...      our own bus, live (PUB/SUB): the results of another beamside
-    file:PATH                   recorded files, or an earlier archive (several: joined by %1F)
+    file:PATH                   recorded files, an earlier archive, the spool folder of a run
+                                (several: joined by %1F)
     watch:FOLDER                files as a microscope PC writes them
 
 `ipc` may stand for `tcp`. Options follow `?`: `bind=1` (a source binds instead of connecting),
 `rate=10` (frames per second, files), `pixel_size=0.02nm` (files), `verify=0` (no md5 check).
+beamside+tcp and beamside+sub+tcp can be encrypted, with keys of `beamside keys make`: who connects
+gives `own_key=FILE&server_key=FILE`, who binds `own_key=FILE&allowed_keys=FOLDER` (stream/curve).
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ WIRES = ("dectris", "stream2", "beamside", "beamside+sub")
 TRANSPORTS = ("tcp", "ipc")
 SEPARATOR = "\x1f"
 """Between several paths in one `file:` URL: the one character that no path has."""
-OPTIONS = ("bind", "rate", "pixel_size", "verify", "settle", "recursive", "encoding")
+OPTIONS = (
+    "bind", "rate", "pixel_size", "verify", "settle", "recursive", "encoding",
+    "own_key", "server_key", "allowed_keys",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

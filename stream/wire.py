@@ -4,7 +4,9 @@
     part 1..  the buffers the head speaks of, in order
 
 The head is plain JSON and the buffers are plain memory, so that a reader in any language needs
-nothing of ours; nothing that is received is ever executed.
+nothing of ours; nothing that is received is ever executed. What `decode` lets pass can be encoded
+again. Reasons of the `WireError`s: empty, bad_json, unknown_format, unknown_kind, bad_head,
+bad_shape, bad_dtype, bad_size, too_large.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import Any
 import numpy as np
 import orjson
 
+from . import wire_fields as fields
+from .dectris_header import MAX_DEPTH, deeper
 from .errors import WireError
 from .messages import DTYPES, Buffer, Frame, Json, Message, Pixels, Result, RunStart, RunStop
+from .quote import short
 
 FORMAT = "beamside-1"
-ARRAY_KINDS = "biufSU"
-MAX_BYTES = 1 << 32
 
 
 def encode(message: Message) -> list[Buffer]:
@@ -55,7 +58,15 @@ def read_head(parts: Sequence[Buffer]) -> dict[str, Any]:
         raise WireError("bad_json", str(error)[:200]) from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise WireError("unknown_format", f"the head does not say format {FORMAT!r}")
+    if _opened(parts[0]) > MAX_DEPTH and deeper(head, MAX_DEPTH):  # it could not be written again
+        raise WireError("bad_head", f"nested deeper than {MAX_DEPTH}")
     return head
+
+
+def _opened(text: Buffer) -> int:
+    """How often a list or a map opens in the text, at most."""
+    plain = bytes(text)
+    return plain.count(b"[") + plain.count(b"{")
 
 
 def _plain(value: object) -> object:
@@ -68,47 +79,6 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
-
-
-# arrays
-
-
-def _pack_array(array: np.ndarray[Any, Any], buffers: list[Buffer]) -> dict[str, Any]:
-    array = np.asarray(array)
-    if array.dtype.kind in "OU":
-        return {"strings": [str(item) for item in array.ravel()], "shape": list(array.shape)}
-    if array.dtype.kind not in ARRAY_KINDS:
-        raise WireError("bad_dtype", f"arrays of {array.dtype} don't travel")
-    flat = np.ascontiguousarray(array).reshape(-1).astype(array.dtype.newbyteorder("<"), copy=False)
-    buffers.append(flat.view(np.uint8).data if flat.size else b"")
-    return {"dtype": flat.dtype.str, "shape": list(array.shape), "part": len(buffers) - 1}
-
-
-def _unpack_array(head: Mapping[str, Any], buffers: Sequence[Buffer]) -> np.ndarray[Any, Any]:
-    shape = tuple(_whole(n) for n in head["shape"])
-    if "strings" in head:
-        return np.array([str(item) for item in head["strings"]], dtype=np.str_).reshape(shape)
-    dtype = np.dtype(str(head["dtype"]))
-    if dtype.kind not in ARRAY_KINDS or dtype.itemsize == 0:
-        raise WireError("bad_dtype", f"arrays of {dtype} don't travel")
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    data = memoryview(buffers[_whole(head["part"])])
-    if size != data.nbytes or size > MAX_BYTES:
-        raise WireError("bad_size", f"{shape} of {dtype} is {size} bytes, got {data.nbytes}")
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise WireError("bad_shape", f"{value!r} is not a whole number of 0 or more")
-    return value
-
-
-def _shape(value: Any) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    ny, nx = (_whole(n) for n in value)
-    return ny, nx
 
 
 # one pair of functions a kind: message -> fields of the head, and back
@@ -124,7 +94,7 @@ def _pack_start(start: RunStart, buffers: list[Buffer]) -> dict[str, Any]:
         "channels": start.channels,
         "calibration": dict(start.calibration),
         "metadata": dict(start.metadata),
-        "arrays": {name: _pack_array(a, buffers) for name, a in start.arrays.items()},
+        "arrays": {name: fields.pack_array(a, buffers) for name, a in start.arrays.items()},
         "time_ns": start.time_ns,
     }
 
@@ -132,16 +102,18 @@ def _pack_start(start: RunStart, buffers: list[Buffer]) -> dict[str, Any]:
 def _unpack_start(head: Json, buffers: Sequence[Buffer]) -> RunStart:
     expected = head["expected"]
     return RunStart(
-        source=str(head["source"]),
-        run=str(head["run"]),
-        expected=None if expected is None else _whole(expected),
-        shape=_shape(head["shape"]),
-        dtype=None if head["dtype"] is None else str(head["dtype"]),
-        channels=tuple(str(name) for name in head["channels"]),
-        calibration=dict(head["calibration"]),
-        metadata=dict(head["metadata"]),
-        arrays={str(k): _unpack_array(v, buffers) for k, v in head["arrays"].items()},
-        time_ns=int(head["time_ns"]),
+        source=fields.name(head["source"]),
+        run=fields.name(head["run"]),
+        expected=None if expected is None else fields.whole(expected),
+        shape=fields.shape_or_none(head["shape"]),
+        dtype=fields.dtype_or_none(head["dtype"]),
+        channels=fields.channel_names(head["channels"]),
+        calibration=fields.mapping(head["calibration"]),
+        metadata=fields.mapping(head["metadata"]),
+        arrays={
+            k: fields.unpack_array(v, buffers) for k, v in fields.mapping(head["arrays"]).items()
+        },
+        time_ns=fields.ns(head["time_ns"]),
     )
 
 
@@ -163,19 +135,20 @@ def _pack_frame(frame: Frame, buffers: list[Buffer]) -> dict[str, Any]:
 
 def _unpack_frame(head: Json, buffers: Sequence[Buffer]) -> Frame:
     channels = {}
-    for name, (shape, dtype, encoding, part) in head["channels"].items():
-        known = _shape(shape)
+    for name in fields.channel_names(head["channels"]):
+        shape, dtype, encoding, part = head["channels"][name]
+        known = fields.shape_or_none(shape)
         if known is None or dtype not in DTYPES:
-            raise WireError("bad_dtype", f"{shape} of {dtype!r}")
-        channels[name] = Pixels(known, dtype, str(encoding), buffers[_whole(part)])
+            raise WireError("bad_dtype", f"{short(shape)} of {short(dtype)}")
+        channels[name] = Pixels(known, dtype, str(encoding)[:60], buffers[fields.whole(part)])
     return Frame(
-        source=str(head["source"]),
-        run=str(head["run"]),
-        number=_whole(head["number"]),
+        source=fields.name(head["source"]),
+        run=fields.name(head["run"]),
+        number=fields.whole(head["number"]),
         channels=channels,
-        metadata=head["metadata"],
-        detector_ns=head["detector_ns"],
-        received_ns=int(head["received_ns"]),
+        metadata=fields.mapping(head["metadata"]),
+        detector_ns=fields.ns_or_none(head["detector_ns"]),
+        received_ns=fields.ns(head["received_ns"]),
     )
 
 
@@ -201,7 +174,7 @@ def _pack_variable(variable: Any, buffers: list[Buffer]) -> dict[str, Any]:
     return {
         "dims": [str(dim) for dim in variable.dims],
         "attrs": dict(variable.attrs),
-        **_pack_array(variable.values, buffers),
+        **fields.pack_array(variable.values, buffers),
     }
 
 
@@ -210,23 +183,29 @@ def _unpack_result(head: Json, buffers: Sequence[Buffer]) -> Result:
 
     def variables(packed: Json) -> dict[str, Any]:
         return {
-            str(name): (tuple(v["dims"]), _unpack_array(v, buffers), dict(v["attrs"]))
-            for name, v in packed.items()
+            name: (
+                tuple(map(fields.name, v["dims"])),
+                fields.unpack_array(v, buffers),
+                fields.mapping(v["attrs"]),
+            )
+            for name, v in fields.mapping(packed).items()
         }
 
-    data = xr.Dataset(variables(head["variables"]), variables(head["coords"]), dict(head["attrs"]))
+    data = xr.Dataset(
+        variables(head["variables"]), variables(head["coords"]), fields.mapping(head["attrs"])
+    )
     return Result(
-        source=str(head["source"]),
-        run=str(head["run"]),
-        frames=tuple(_whole(n) for n in head["frames"]),
-        analysis=str(head["analysis"]),
+        source=fields.name(head["source"]),
+        run=fields.name(head["run"]),
+        frames=tuple(fields.whole(n) for n in head["frames"]),
+        analysis=fields.name(head["analysis"]),
         data=data,
-        provenance=dict(head["provenance"]),
+        provenance=fields.mapping(head["provenance"]),
         error=None if head["error"] is None else str(head["error"]),
-        detector_ns=head["detector_ns"],
-        received_ns=int(head["received_ns"]),
-        done_ns=int(head["done_ns"]),
-        seconds=float(head["seconds"]),
+        detector_ns=fields.ns_or_none(head["detector_ns"]),
+        received_ns=fields.ns(head["received_ns"]),
+        done_ns=fields.ns(head["done_ns"]),
+        seconds=fields.seconds(head["seconds"]),
     )
 
 
@@ -245,12 +224,12 @@ def _pack_stop(stop: RunStop, buffers: list[Buffer]) -> dict[str, Any]:
 def _unpack_stop(head: Json, buffers: Sequence[Buffer]) -> RunStop:
     del buffers
     return RunStop(
-        source=str(head["source"]),
-        run=str(head["run"]),
+        source=fields.name(head["source"]),
+        run=fields.name(head["run"]),
         status=str(head["status"]),
         reason=str(head["reason"]),
-        account=dict(head["account"]),
-        time_ns=int(head["time_ns"]),
+        account=fields.mapping(head["account"]),
+        time_ns=fields.ns(head["time_ns"]),
     )
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from beamside.stream.ledger import Ledger
+from beamside.stream.ledger import Ledger, Run
 from beamside.stream.messages import Frame, Message, Pixels, Refusal, RunStart, RunStop
 
 SECOND = 1_000_000_000
@@ -28,7 +29,7 @@ def closed(ledger: Ledger, key: str = "1") -> RunStop:
     numbers = [
         n for n in ledger.runs[key].account.received if n not in ledger.runs[key].account.refused
     ]
-    ledger.archived(key, numbers)
+    ledger.archived(key, [(n, n) for n in numbers])
     return ledger.close(key, archive=True, time_ns=1)
 
 
@@ -183,7 +184,7 @@ def test_silence_ends_a_run_complete_only_if_everything_came() -> None:
 def test_a_run_whose_sums_do_not_close_is_incomplete() -> None:
     ledger = Ledger("det")
     entered(ledger, [start(expected=2), frame(0), frame(1), stop()])
-    ledger.archived("1", [0])
+    ledger.archived("1", [(0, 0)])
     end = ledger.close("1", archive=True, time_ns=1)
     assert end.status == "incomplete"
     assert "does not close" in end.reason
@@ -195,7 +196,7 @@ def test_what_the_archive_refuses_and_the_analysis_skips_is_counted_once() -> No
     ledger.refused("1", [1, 1], "archive_failed")
     ledger.skipped("1", [2, 2], "backlog_full")
     ledger.processed("1", [0])
-    ledger.archived("1", [0, 2])
+    ledger.archived("1", [(0, 0), (2, 2)])
     account = ledger.close("1", archive=True, time_ns=1).account
     assert account["refused"] == {"archive_failed": 1}
     assert account["skipped"] == {"backlog_full": 1}
@@ -251,16 +252,28 @@ def test_orphans_do_not_stand_in_the_way_of_a_real_run() -> None:
     assert closed(ledger, "good").status == "complete"
 
 
-def test_a_run_that_outlived_its_ingest_is_taken_up_and_called_incomplete() -> None:
-    ledger = Ledger("det", end_timeout_ns=5 * SECOND)
-    ledger.rejoin("7", range(10), 0)
-    ledger.archived("7", [10])
-    entered(ledger, [frame(13, "7")])
-    ledger.archived("7", [13])
-    ledger.tick(6 * SECOND)
-    end = ledger.close("7", archive=True, time_ns=1)
-    assert end.status == "incomplete"
-    assert (end.account["received"], end.account["missing_ranges"]) == (12, [(11, 12)])
+def test_a_run_that_outlived_its_ingest_goes_on_under_its_own_key() -> None:
+    run = Run(replace(start(), run="1~2"), "1", "running")
+    run.account.announced = 10
+    run.account.received.add_ranges([(0, 4)])
+    ledger = Ledger("det")
+    ledger.restore(run)
+    passed = entered(ledger, [frame(4), *(frame(n) for n in range(5, 10)), stop()])
+    assert [p.run for p in passed] == ["1~2"] * 5
+    end = closed(ledger, "1~2")
+    assert (end.status, end.account["received"], end.account["double"]) == ("complete", 10, 1)
+    assert [p.run for p in entered(ledger, [start()])] == ["1~3"]
+
+
+def test_a_frame_has_one_fate() -> None:
+    ledger = Ledger("det")
+    entered(ledger, [start(expected=3), *(frame(n) for n in range(3)), stop()])
+    assert ledger.processed("1", [0, 1]) == 2
+    assert ledger.processed("1", [0, 1]) == 0
+    assert ledger.skipped("1", [1, 2], "backlog_full") == 1
+    assert ledger.processed("1", [2]) == 0
+    account = closed(ledger).account
+    assert (account["processed"], account["skipped"]) == (2, {"backlog_full": 1})
 
 
 def test_a_repeated_header_arms_once() -> None:

@@ -116,3 +116,51 @@ def test_mutated_messages_never_raise_anything_else() -> None:
             parts.pop()
         with contextlib.suppress(WireError):
             wire.decode([bytes(part) for part in parts])
+
+
+DEEP = orjson.loads(b"[" * 100 + b"]" * 100)
+BROKEN: dict[str, tuple[type, dict[str, object]]] = {
+    "metadata is a list": (Frame, {"metadata": ["a"]}),
+    "metadata is deep": (Frame, {"metadata": {"a": DEEP}}),
+    "a time is no number": (Frame, {"detector_ns": "now"}),
+    "a time is beyond 64 bits": (Frame, {"received_ns": 1e300}),
+    "a number beyond belief": (Frame, {"number": 1 << 41}),
+    "no channels": (Frame, {"channels": {}}),
+    "65 channels": (Frame, {"channels": {str(n): [[4, 5], "<u2", "raw", 0] for n in range(65)}}),
+    "a long name": (Frame, {"run": "r" * 5000}),
+    "the source is a list": (Frame, {"source": ["det"]}),
+    "a channel is a list": (RunStart, {"channels": [["a"]]}),
+    "calibration is pairs": (RunStart, {"calibration": [[1, 2]]}),
+    "a dtype of objects": (RunStart, {"dtype": "|O"}),
+    "a shape beyond any detector": (RunStart, {"shape": [1 << 30, 4]}),
+    "the account is text": (RunStop, {"account": "ab"}),
+    "seconds are text": (Result, {"seconds": "nan"}),
+    "provenance is a number": (Result, {"provenance": 1}),
+}
+
+
+@pytest.mark.parametrize(("kind", "changes"), BROKEN.values(), ids=BROKEN.keys())
+def test_what_could_not_be_sent_on_is_refused(kind: type, changes: dict[str, object]) -> None:
+    message = next(message for message in MESSAGES if type(message) is kind)
+    head, *buffers = [bytes(part) for part in wire.encode(message)]
+    with pytest.raises(WireError):
+        wire.decode([orjson.dumps({**orjson.loads(head), **changes}), *buffers])
+
+
+@pytest.mark.parametrize("dtype", ["|O", "<c16", "<m8[ns]", "i4,i4", "(2,3)f4", "|V8", "<U4", 5])
+def test_arrays_of_other_types_are_refused(dtype: object) -> None:
+    start = RunStart("det", "7", arrays={"mask": np.zeros((2, 4))})
+    head, *buffers = [bytes(part) for part in wire.encode(start)]
+    said = orjson.loads(head)
+    said["arrays"]["mask"]["dtype"] = dtype
+    with pytest.raises(WireError, match="bad_dtype"):
+        wire.decode([orjson.dumps(said), *buffers])
+
+
+def test_a_long_word_among_many_short_ones_is_no_bomb() -> None:
+    words = xr.Dataset({"word": ("n", np.array(["a", "b"]))})
+    head, *buffers = wire.encode(Result("det", "7", (1,), "a", words))
+    said = orjson.loads(head)
+    said["variables"]["word"]["strings"] = ["x" * 100_000, *[""] * 1_000_000]  # 400 GB in numpy
+    with pytest.raises(WireError, match="too_large"):
+        wire.decode([orjson.dumps(said), *buffers])
