@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import xarray as xr
 
 from ..stream.nexus import ArchiveSummary, read_result, read_summary
 from ..stream.nexus.summary import AnalysisSummary
+from .apart import apart
 
+PATIENCE_S = 120.0
 ROWS = 12
 """Rows of a table that are shown."""
 WIDTH = 24
@@ -21,24 +24,35 @@ WIDTH = 24
 
 
 def inspect(args: argparse.Namespace) -> int:
-    """Print what the archive holds."""
-    summary = read_summary(args.archive)
-    if args.json:
-        sys.stdout.write(orjson.dumps(summary.as_json(), default=str).decode() + "\n")
-        return 0
+    """Print what the archive holds; it is read in a process apart."""
+    read = as_json if args.json else as_text
+    sys.stdout.write(apart(lambda: read(args.archive), PATIENCE_S, args.archive) + "\n")
+    return 0
+
+
+def as_json(path: Path) -> str:
+    """All of it as one JSON object."""
+    return orjson.dumps(read_summary(path).as_json(), default=str).decode()
+
+
+def as_text(path: Path) -> str:
+    """All of it for people."""
+    summary = read_summary(path)
     lines = [*head(summary)]
     for analysis in summary.analyses:
-        lines += ["", *describe(analysis), *tables(read_result(args.archive, analysis.name))]
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+        lines += ["", *describe(analysis), *tables(read_result(path, analysis.name))]
+    return "\n".join(lines)
 
 
 def head(summary: ArchiveSummary) -> Iterator[str]:
     """The run: how it went, what the frames are, what a pixel measures."""
-    yield f"run        {summary.run} of {summary.source}: {summary.status} ({summary.reason})"
-    yield f"time       {summary.start_time} to {summary.end_time}"
+    why = f" ({summary.reason})" if summary.reason else ""
+    yield f"run        {summary.run} of {summary.source}: {summary.status}{why}"
+    yield f"time       {summary.start_time} to {summary.end_time or '(no end yet)'}"
     missing = ", ".join(f"{a}-{b}" if a != b else str(a) for a, b in summary.missing[:8]) or "none"
     yield f"frames     {summary.frames}, missing: {missing}"
+    for problem in summary.problems:
+        yield f"PROBLEM    {problem}"
     for channel in summary.channels:
         size = " x ".join(str(n) for n in channel.shape)
         stored = channel.stored_bytes / 1e6
@@ -46,7 +60,7 @@ def head(summary: ArchiveSummary) -> Iterator[str]:
     known = summary.calibration
     yield "calibration  " + (", ".join(f"{k}: {v}" for k, v in known.items()) or "none")
     account = {k: v for k, v in summary.account.items() if not k.endswith("ranges")}
-    yield "account    " + ", ".join(f"{k} {v}" for k, v in account.items())
+    yield "account    " + (", ".join(f"{k} {v}" for k, v in account.items()) or "comes at the end")
 
 
 def describe(analysis: AnalysisSummary) -> Iterator[str]:

@@ -1,13 +1,12 @@
-"""A folder of archives as a sink: every run becomes one NeXus file, without a service."""
+"""A folder of archives as a sink: every run becomes a NeXus archive, without a service."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from .decompress import check
 from .errors import WireError
 from .messages import Frame, Message, Result, RunStart, RunStop
-from .nexus import Archive
+from .nexus import Archive, claim
 
 
 class ArchiveSink:
@@ -29,7 +28,8 @@ class ArchiveSink:
         """Archive `message`; False if it belongs to no run that was started, or does not fit it."""
         del timeout_s
         if isinstance(message, RunStart):
-            self._open[message.run] = Archive.create(self.folder, message)
+            stem = claim(self.folder, message)
+            self._open[message.run] = Archive.create(self.folder, stem, message)
             return True
         archive = self._open.get(message.run)
         if archive is None:
@@ -43,8 +43,6 @@ class ArchiveSink:
     def _write(self, archive: Archive, message: Frame | Result | RunStop) -> None:
         match message:
             case Frame():
-                for pixels in message.channels.values():
-                    check(pixels)  # what is not safe to decode is not stored
                 archive.add(message)
             case Result():
                 archive.add_result(message)
@@ -52,7 +50,7 @@ class ArchiveSink:
                 self.written.append(self._open.pop(message.run).close(message))
 
     def close(self, linger_s: float = 5.0) -> None:
-        """Close what was not ended; such runs stay `.part` files."""
+        """Close what was not ended; the segments of such runs stay `.part` files."""
         del linger_s
         for archive in self._open.values():
             archive.abandon()

@@ -1,7 +1,8 @@
-"""The archive: one NeXus/HDF5 file a run, written while it runs, read back later."""
+"""The archive: segments of frames and a NeXus master for each run, safe under kill -9."""
 
 from .archive import Archive
 from .limits import Limits
+from .names import claim, release
 from .reader import ArchiveFile, is_archive, open_archive, read_frame, read_result
 from .summary import ArchiveSummary, read_summary
 
@@ -10,9 +11,11 @@ __all__ = [
     "ArchiveFile",
     "ArchiveSummary",
     "Limits",
+    "claim",
     "is_archive",
     "open_archive",
     "read_frame",
     "read_result",
     "read_summary",
+    "release",
 ]

@@ -1,7 +1,11 @@
-"""The archive of one run: one NeXus file, `<name>.nxs.part` until it is closed as `<name>.nxs`.
+"""The archive of one run: segments of frames, and a master that shows them as one.
+
+    ARCHIVE/<stem>.nxs                   master: tree, account, results, virtual datasets
+    ARCHIVE/<stem>/frames-000000.h5      closed segments; `.h5.part` while they are written
+    ARCHIVE/<stem>/results.h5.part       results while the run runs; becomes the last master
 
 The detector's own bytes become chunks untouched; h5py with hdf5plugin reads them, and nothing of
-ours is needed. What is in the file is written out (flushed) at least once a second.
+ours is needed. A `.part` is for those who look on; after a crash it is made again from the spool.
 
 Decided 2026-11: the row of a frame is its number. So `data[7]` is frame 7, a missing frame is a
 visible hole (`frame_valid` 0, highest integer or NaN, no bytes on disk), and the order of arrival
@@ -9,163 +13,269 @@ does not matter. A number far beyond the others goes to `/entry/far_frames`, in 
 with its number beside it, so that one wild number can't make a dataset of 10^9 rows. Rejected: all
 rows in order of arrival with a number column, where one missing frame shifts every later one under
 a reader who does not look at the column.
-
-Decided 2026-11: HDF5's earliest format with regular flushes, because a file left by a killed
-process then opens plainly; and a reserve of disk space that is let go of when the disk is full, so
-that HDF5 can still write its tables. Without it a full disk can cost the whole file. Rejected for
-one file a run: the latest format (SWMR), which is better only for readers while it is written.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import h5py
 
-from ..errors import ArchiveError, WireError
+from ..errors import ArchiveError
 from ..framenumbers import Numbers
 from ..messages import Frame, Result, RunStart, RunStop
-from . import names, tree
-from .disk import GuardedFile, sync_folder, words
+from . import names
+from .chunks import text
+from .closed import read_segment, run_of
+from .final import FinalFile, write_master
 from .intake import Intake
 from .limits import Limits
-from .results import Results
-from .stack import Stack
-
-CACHE_BYTES = 1 << 17
-"""Of each dataset; what waits in caches must fit into the reserve."""
+from .room import sync_folder, words
+from .shelf import DISK, Shelf
 
 
 class Archive:
-    """The open archive of one run. It is written to by one thread."""
+    """The open archive of one run. It is written to by one thread of one process."""
 
-    def __init__(self, part: Path, start: RunStart, limits: Limits) -> None:
-        """Begin in the empty file `part`; use `create`."""
-        self.part = part
+    def __init__(self, folder: Path, stem: str, start: RunStart, limits: Limits) -> None:
+        """Use `create` or `resume`."""
+        self.master = folder / f"{stem}{names.SUFFIX}"
+        """The file that shows the run, once its first segment is closed."""
+        self.folder = folder / stem
+        """Where its segments are."""
         self.kept = Numbers()
-        """Frames whose pixels and facts are in the file."""
+        """Frames that live readers find: their pixels and facts are flushed."""
+        self.held = Numbers()
+        """Frames in closed segments that were read again: nobody else need keep them."""
+        self.damaged: list[Path] = []
+        """Closed segments that could not be read at `resume`, set aside under these names."""
+        self.closed = False
+        """Whether the master has its end; then nothing can be added."""
         self._start = start
         self._limits = limits
-        self._intake = Intake(limits.channels)
-        self._pending: list[int] = []
         self._failure: str | None = None
+        self._pending = 0
+        self._intake = Intake(limits.channels)
+        self._shelf = Shelf(self.folder, start, limits)
+        self._final: FinalFile | None = None
         self._saved = float("-inf")  # the first message is flushed at once
-        with contextlib.ExitStack() as opened:
-            self._disk = GuardedFile(part, limits.reserve_bytes)
-            opened.callback(self._disk.close)
-            self._file = opened.enter_context(
-                h5py.File(self._disk, "w", libver="earliest", rdcc_nbytes=CACHE_BYTES)
-            )
-            self._entry = tree.begin(self._file, start)
-            self._frames = Stack(self._entry, start, limits.beyond)
-            self._results = Results(self._entry)
-            self._file.flush()
-            if self._disk.error is not None:
-                raise self._disk.error
-            opened.pop_all()
+        self._shown = float("-inf")
+        self._lock = -1
 
     @classmethod
-    def create(cls, folder: Path, start: RunStart, *, limits: Limits | None = None) -> Archive:
-        """Begin the archive of a run in `folder`; ArchiveError if it can't be written there."""
+    def create(
+        cls, folder: Path, stem: str, start: RunStart, *, limits: Limits | None = None
+    ) -> Archive:
+        """Begin the archive of a run under a name that `names.claim` gave.
+
+        ArchiveError if it can't be written there, or another process does.
+        """
+        return cls.resume(folder, stem, start, limits=limits)
+
+    @classmethod
+    def resume(
+        cls, folder: Path, stem: str, start: RunStart, *, limits: Limits | None = None
+    ) -> Archive:
+        """Go on after a crash: closed segments count (`held`), every `.part` is deleted.
+
+        All results, and the frames that are not `held`, are to be added again. Errors as `create`.
+        """
+        archive = cls(folder, stem, start, limits or Limits())
         try:
-            part = names.claim_part(folder, start)
-            try:
-                return cls(part, start, limits or Limits())
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-        except (OSError, RuntimeError, ValueError) as error:
+            archive._open()
+        except DISK as error:
+            archive._unlock()
             raise ArchiveError(
                 f"no archive can be begun in {folder}: {words(error)}; make the folder writable "
                 "with space on it, or set archive.folder to another"
             ) from error
+        except ArchiveError:
+            archive._unlock()
+            raise
+        return archive
 
-    def add(self, frame: Frame) -> None:
+    def add(
+        self, frame: Frame, crcs: Mapping[str, int] | None = None, *, checked: bool = False
+    ) -> None:
         """Archive a frame; WireError if it is not fit for it, and the archive is as before.
 
-        Its reasons: those of `decompress.check`, and bad_shape, bad_dtype (not the run's), double,
-        bad_number, bad_channels. ArchiveError as `_writing`.
+        `crcs` are the CRC-32 of the payloads as they came, by channel; `checked` says that
+        `decompress.check` has seen these very payloads. Reasons: those of `decompress.check`, and
+        bad_checksum, bad_shape, bad_dtype (not the run's), double, bad_number, bad_channels.
+        ArchiveError if the disk refuses: then `abandon`, and `resume` once there is space.
         """
         self._check_open()
-        chunks = self._intake.take(frame)
-        try:
-            with self._writing():
-                with self._disk.pixels():
-                    self._frames.put(frame, chunks)
-                self._pending.append(frame.number)
-                self._save_in_time()
-        except ArchiveError:
-            if frame.number not in self.kept:  # else the next call says it
-                raise
+        chunks = self._intake.take(frame, crcs, checked)
+        try:  # `_writing` without its 2 us
+            saved = self._shelf.put(frame, chunks)
+            if saved:
+                self._keep(saved)
+            self._pending += 1
+            self._save_in_time()
+        except (ArchiveError, *DISK) as error:
+            self._fail(error)
 
     def add_result(self, result: Result) -> None:
-        """Archive a result or an error; WireError `bad_result` if it is no result of this house."""
+        """Archive a result or an error; WireError `bad_result` if it is no result of this house.
+
+        ArchiveError as `add`.
+        """
         self._check_open()
-        prepared = self._results.prepare(result)
         with self._writing():
-            try:
-                with self._disk.pixels():
-                    self._results.put(prepared)
-            except (TypeError, ValueError, KeyError) as error:
-                raise WireError("bad_result", f"{result.analysis[:63]}: {error!r}"[:500]) from error
+            self._ours().add(result)
             self._save_in_time()
 
     def flush(self) -> None:
-        """Write everything out now."""
+        """Write everything out now, take note of what is safe; ArchiveError as `add`."""
         with self._writing():
             self._save()
 
     def close(self, stop: RunStop) -> Path:
-        """Write the account, make it safe on disk, rename; give the path of the finished file."""
+        """Close all segments, write results and account to the master; give its path.
+
+        ArchiveError as `add`. Where the master has its end already, it stays as it is.
+        """
+        if self.closed:
+            self._unlock()
+            return self.master
         with self._writing():
-            self._save()
-            tree.end(self._entry, stop)
-            self._file.close()
+            self._keep(self._shelf.close())
+            self._settle(wait=True)
+            self._shelf.release()
+            final = self._ours()
+            self._find_master()
+            final.finish(self.master, self._shelf.closed, self.folder.name, stop)
+            sync_folder(self.master.parent)
         self._failure = f"the archive of run {self._start.run!r} is closed"
-        try:
-            self._disk.sync()
-            path = names.finish(self.part)
-        except OSError as error:
-            raise ArchiveError(
-                f"{self.part} is written but can't be made safe and renamed: {words(error)}; "
-                f"look at the disk, then rename it to {names.SUFFIX} by hand"
-            ) from error
-        finally:
-            self._disk.close()
-        with contextlib.suppress(OSError):  # some network shares can't sync a folder
-            sync_folder(path.parent)
-        return path
+        self.closed = True
+        self._unlock()
+        return self.master
 
     def abandon(self) -> Path:
-        """Close without an account, as well as can be; give the path of what stays: the part."""
-        if self._failure is None:
-            with contextlib.suppress(ArchiveError), self._writing():
-                self._save()
-                self._file.close()
-                self._disk.sync()
-                self._disk.close()
-            self._failure = self._failure or f"{self.part} was abandoned"
-        return self.part
+        """Close without an account, as well as can be; give the folder of what stays."""
+        for step in (self._shelf.abandon, self._abandon_final):
+            with contextlib.suppress(*DISK):
+                step()
+        self._failure = self._failure or f"the archive in {self.folder} was abandoned"
+        self._unlock()
+        return self.folder
 
-    # what is written
+    # opening
+
+    def _open(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        self._take_lock()
+        for part in list(self.folder.glob("*.part")):
+            part.unlink()
+        for path in sorted(self.folder.glob("*.h5")):
+            self._take_up(path)
+        self.closed = self._find_master()
+        if self.closed:
+            self._failure = f"the archive of run {self._start.run!r} is closed"
+        else:
+            self._final = FinalFile(self.folder, self._start, self._limits.reserve_bytes)
+
+    def _take_lock(self) -> None:
+        """Keep a second archiver out; the lock goes with the process. Some shares have none."""
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveError(
+                f"{self.folder} is written by another process; wait until it has ended"
+            ) from None
+        except OSError:
+            pass
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _take_up(self, path: Path) -> None:
+        try:
+            with h5py.File(path, "r") as file:
+                segment = read_segment(path, file)
+                run = run_of(file)
+        except DISK:
+            aside = path.with_name(path.name + ".damaged")
+            path.rename(aside)
+            self.damaged.append(aside)
+            return
+        if run != self._start.run:
+            raise ArchiveError(f"{path} is of run {run!r}, not of {self._start.run!r}; move it")
+        self._shelf.known(segment)
+        kinds = {n: (c.shape, c.dtype) for n, c in segment.channels.items()}
+        self._intake.known(kinds, segment.numbers())
+        self.kept.add_ranges(segment.ranges())
+        self.held.add_ranges(segment.ranges())
+
+    def _find_master(self) -> bool:
+        """Find the master's name, never somebody else's; tell whether it has its end."""
+        stem, count = self.folder.name, 1
+        while os.path.lexists(self.master):
+            try:
+                with h5py.File(self.master, "r") as file:
+                    account = file["entry/account"]
+                    if text(account, "folder") == stem:
+                        return bool(text(account, "status"))
+            except DISK:  # whatever it is, it is not ours
+                pass
+            count += 1
+            self.master = self.master.with_name(f"{stem}_{count}{names.SUFFIX}")
+        return False
+
+    # writing
+
+    def _ours(self) -> FinalFile:
+        self._check_open()
+        if self._final is None:
+            raise ArchiveError(f"the archive in {self.folder} is not open")
+        return self._final
+
+    def _abandon_final(self) -> None:
+        if self._final is not None and not self.closed:
+            self._final.abandon()
+            self._final = None
 
     def _save_in_time(self) -> None:
         late = time.monotonic() - self._saved > self._limits.block_s
-        if late or len(self._pending) >= self._limits.block_frames:
+        if late or self._pending >= self._limits.block_frames:
             self._save()
 
     def _save(self) -> None:
-        self._frames.save()
-        self._results.save()
-        self._file.flush()
-        if not self._disk.damaged:
-            for number in self._pending:
-                self.kept.add(number)
-        self._pending.clear()
+        self._keep(self._shelf.save())
+        self._ours().save()
+        self._pending = 0
         self._saved = time.monotonic()
+        self._settle()
+
+    def _settle(self, *, wait: bool = False) -> None:
+        """Take note of segments that became safe, and show them in the master from time to time."""
+        for segment in self._shelf.settled(wait=wait):
+            self.held.add_ranges(segment.ranges())
+        due = time.monotonic() - self._shown > self._limits.master_s
+        if due and not wait and self._shelf.changed:
+            self._find_master()
+            write_master(
+                self.folder,
+                self.master,
+                self._start,
+                self._shelf.closed,
+                self._limits.reserve_bytes,
+            )
+            self._shelf.changed = False
+            self._shown = time.monotonic()
+
+    def _keep(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self.kept.add(number)
 
     def _check_open(self) -> None:
         if self._failure is not None:
@@ -173,30 +283,20 @@ class Archive:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn what the disk says into an ArchiveError, after saving what can be saved."""
+        """Turn what the disk says into an ArchiveError; nothing is added after one."""
         self._check_open()
         try:
             yield
-            if self._disk.error is not None:
-                raise self._disk.error
-        except WireError:
-            raise
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._failure = self._rescue(self._disk.error or error)
-            raise ArchiveError(self._failure) from error
+        except (ArchiveError, *DISK) as error:
+            self._fail(error)
 
-    def _rescue(self, error: Exception) -> str:
-        """Close the file as well as can be; say what is left of it."""
-        whole = True
-        for step in (self._save, self._file.close, self._disk.sync):
-            try:
-                step()
-            except (OSError, RuntimeError, ValueError, KeyError):
-                whole = False
-        whole = whole and not self._disk.damaged
-        self._disk.close()
-        state = f"{len(self.kept)} frames in it stay readable" if whole else "it may be damaged"
-        return (
-            f"{self.part} can't be written any more: {words(error)}; {state}; make space, or set "
-            "archive.folder to another disk"
+    def _fail(self, error: Exception) -> NoReturn:
+        """Nothing can be added any more, and each call says why."""
+        if isinstance(error, ArchiveError):
+            self._failure = str(error)
+            raise error
+        self._failure = (
+            f"{self.folder} can't be written any more: {words(error)}; {len(self.held)} frames "
+            "in closed segments are safe; make space, or set archive.folder to another disk"
         )
+        raise ArchiveError(self._failure) from error

@@ -22,7 +22,7 @@ UNSIGNED = {1: "|u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, kind: str = KIND) -> Iterator[None]:
     """Turn whatever goes wrong inside into a FileError that names the file."""
     try:
         yield
@@ -38,7 +38,7 @@ def reading(path: Path) -> Iterator[None]:
         raise FileError(f"{path} is being written; read it when its run has ended") from error
     except Exception as error:  # a damaged HDF5 file raises all sorts
         said = f"{type(error).__name__}: {error}"[:200]
-        raise FileError(f"{path} is not {KIND}, or is damaged or cut short ({said})") from error
+        raise FileError(f"{path} is not {kind}, or is damaged or cut short ({said})") from error
 
 
 def read_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> Pixels | None:
@@ -77,9 +77,9 @@ def safely(path: Path, dataset: h5py.Dataset) -> np.ndarray:
     return np.asarray(dataset[...])
 
 
-def text(group: h5py.Group, name: str) -> str:
+def text(group: h5py.Group | None, name: str) -> str:
     """Read a text of `group`; empty if there is none."""
-    dataset = group.get(name)
+    dataset = None if group is None else group.get(name)
     if not isinstance(dataset, h5py.Dataset):
         return ""
     value = dataset[()]

@@ -35,8 +35,13 @@ def fill_value(dtype: np.dtype[Any]) -> Any:
     return np.nan if dtype.kind == "f" else None
 
 
-def growing(group: h5py.Group, name: str, row: tuple[int, ...], dtype: Any) -> h5py.Dataset:
-    """Make a dataset without rows, each of shape `row`; chunks and filter by its size."""
+def growing(
+    group: h5py.Group, name: str, row: tuple[int, ...], dtype: Any, *, summed: bool = False
+) -> h5py.Dataset:
+    """Make a dataset without rows, each of shape `row`; chunks and filter by its size.
+
+    `summed` lets HDF5 add checksums.
+    """
     kind = np.dtype(dtype)
     nbytes = max(1, int(np.prod(row)) * kind.itemsize)
     packed = nbytes >= PACKED_FROM and kind.kind in "iuf"
@@ -48,6 +53,7 @@ def growing(group: h5py.Group, name: str, row: tuple[int, ...], dtype: Any) -> h
         maxshape=(None, *(side or None for side in row)),
         chunks=(rows, *(side or 1 for side in row)),
         fillvalue=fill_value(kind),
+        fletcher32=summed,
         **(BSLZ4 if packed else {}),
     )
 
@@ -123,8 +129,8 @@ def _plain(value: Any) -> Any:
 class TextLog:
     """Pieces of text one after the other in one dataset of bytes, a line each."""
 
-    def __init__(self, group: h5py.Group, name: str, words: str) -> None:
-        self._dataset = growing(group, name, (), np.uint8)
+    def __init__(self, group: h5py.Group, name: str, words: str, *, summed: bool = False) -> None:
+        self._dataset = growing(group, name, (), np.uint8, summed=summed)
         self._dataset.attrs["long_name"] = words
         self._pieces: list[bytes] = []
         self._end = 0
@@ -136,6 +142,10 @@ class TextLog:
         self._pieces += (text, b"\n")
         self._end += len(text) + 1
         return start, len(text)
+
+    def moved(self, dataset: h5py.Dataset) -> None:
+        """Go on in the same dataset of a file that was opened again."""
+        self._dataset = dataset
 
     def save(self) -> None:
         """Write what was taken since; where that failed, it can be tried again."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Container
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..errors import ArchiveError
 from ..messages import RunStart
 
 SUFFIX = ".nxs"
-PART = ".nxs.part"
 LONGEST = 63
 """Characters of a name that NeXus allows."""
 
@@ -53,44 +54,30 @@ def _in_file(text: str) -> str:
     return _FOREIGN_IN_FILES.sub("-", text)[:80].strip("-") or "unnamed"
 
 
-def claim_part(folder: Path, start: RunStart) -> Path:
-    """Make an empty `<name>.nxs.part` whose name no file has yet, finished or not."""
+def claim(folder: Path, start: RunStart) -> str:
+    """Find a name for a run that nothing in `folder` has, and make its folder there; give it.
+
+    ArchiveError if the folder is not there or can't be written to.
+    """
     first = name = stem(start)
     count = 1
     while True:
-        part = folder / f"{name}{PART}"
-        if not (folder / f"{name}{SUFFIX}").exists():
-            try:
-                os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            except FileExistsError:
-                pass
-            else:
-                return part
+        try:
+            if not os.path.lexists(folder / f"{name}{SUFFIX}"):
+                (folder / name).mkdir()
+                return name
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise ArchiveError(
+                f"no archive can be begun in {folder}: {error.strerror}; make the folder writable "
+                "with space on it, or set archive.folder to another"
+            ) from error
         count += 1
         name = f"{first}_{count}"
 
 
-def finish(part: Path) -> Path:
-    """Rename `<name>.nxs.part` to `<name>.nxs`, never over another file; both are in the folder."""
-    name = first = part.name.removesuffix(PART)
-    count = 1
-    while True:
-        path = part.with_name(f"{name}{SUFFIX}")
-        try:
-            _rename_to_free(part, path)
-        except FileExistsError:
-            count += 1
-            name = f"{first}_{count}"
-        else:
-            return path
-
-
-def _rename_to_free(part: Path, path: Path) -> None:
-    try:
-        os.link(part, path)
-    except OSError:  # it exists, or: network shares and USB sticks without hard links
-        if path.exists():
-            raise FileExistsError(path) from None
-        part.rename(path)
-    else:
-        part.unlink()
+def release(folder: Path, name: str) -> None:
+    """Give a claimed name back, if nothing was written under it."""
+    with contextlib.suppress(OSError):
+        (folder / name).rmdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h5py
@@ -15,7 +15,10 @@ from .tables import MOST_VARIANTS, Table, basename, place_column, put_axis
 from .tree import put_group
 from .variables import FRAME, UNKNOWN, Variable
 
-TAKEN = ("data", "far_frames", "far_data", "end_time")
+TAKEN = (
+    *("data", "frames", "far_frames", "far_data", "end_time", "end_time_estimated"),
+    *("definition", "sample", "sampleID", "source"),
+)
 """Names in the entry that may still be needed."""
 KIND_OF_ROW = {1: "scalar", 2: "spectrum", 3: "image"}
 
@@ -23,8 +26,11 @@ KIND_OF_ROW = {1: "scalar", 2: "spectrum", 3: "image"}
 class Process:
     """What one analysis found."""
 
-    def __init__(self, entry: h5py.Group, result: Result, index: int) -> None:
+    def __init__(
+        self, entry: h5py.Group, result: Result, index: int, want: Callable[[int], None]
+    ) -> None:
         self._entry = entry
+        self._want = want
         name = free_name(result.analysis, {*entry, *TAKEN})
         self._group = group = put_group(entry, name, "NXprocess")
         version = result.provenance.get("version", "")
@@ -59,8 +65,8 @@ class Process:
         tables = {FRAME: _about_frames(result, provenance)}
         for name, variables in prepared.items():
             tables[name] = tables.get(name, []) + variables
-            self._tables.setdefault(name, Table(self._place))
-        self._tables.setdefault(FRAME, Table(self._place))
+            self._tables.setdefault(name, Table(self._place, self._want))
+        self._tables.setdefault(FRAME, Table(self._place, self._want))
         offsets = {name: table.rows for name, table in self._tables.items()}
         for name, variables in tables.items():
             self._tables[name].put(variables, offsets)

@@ -16,7 +16,7 @@ as `VARIABLE_2`. A column `spot_grain` counts the rows of the whole table `grain
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import h5py
@@ -36,12 +36,25 @@ class Prepared:
     result: Result
     tables: Mapping[str, list[Variable]]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it may take in the file, texts and axes with it."""
+        sizes = (
+            variable.values.nbytes + sum(axis.values.nbytes for axis in variable.axes.values())
+            for variables in self.tables.values()
+            for variable in variables
+        )
+        said = len(repr(self.result.provenance)) + len(self.result.error or "")
+        return int(1.02 * sum(sizes)) + 4 * said + (1 << 16)
+
 
 class Results:
     """All results of one run."""
 
-    def __init__(self, entry: h5py.Group) -> None:
+    def __init__(self, entry: h5py.Group, want: Callable[[int], None]) -> None:
+        """`want` makes sure of bytes on the disk before they are written."""
         self._entry = entry
+        self._want = want
         self._processes: dict[str, Process] = {}
 
     def prepare(self, result: Result) -> Prepared:
@@ -62,7 +75,7 @@ class Results:
         name = prepared.result.analysis
         process = self._processes.get(name)
         if process is None:
-            process = Process(self._entry, prepared.result, len(self._processes) + 1)
+            process = Process(self._entry, prepared.result, len(self._processes) + 1, self._want)
             self._processes[name] = process
         process.put(prepared.result, prepared.tables)
 

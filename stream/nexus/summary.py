@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from .chunks import lines, parsed, reading, text
+from .names import moment
 from .reader import ArchiveFile, open_archive
 from .stored import Stored, stored
 
@@ -78,6 +79,8 @@ class ArchiveSummary:
     """Frames in it."""
     missing: tuple[tuple[int, int], ...]
     """Frame numbers that are not in it, below the highest that is, as (first, last)."""
+    problems: tuple[str, ...]
+    """Files of it that are missing or damaged, in words; none in a whole archive."""
     channels: tuple[ChannelSummary, ...]
     calibration: Mapping[str, Any]
     metadata: Mapping[str, Any]
@@ -96,29 +99,28 @@ def read_summary(path: Path) -> ArchiveSummary:
 
 
 def _summary(archive: ArchiveFile) -> ArchiveSummary:
-    entry, header = archive.entry, archive.entry["header"]
-    account, numbers = entry["account"], archive.numbers
+    start, entry, numbers = archive.start, archive.entry, archive.numbers
+    account = None if entry is None else entry["account"]
     return ArchiveSummary(
         path=str(archive.path),
-        source=text(account, "source"),
-        run=text(account, "run"),
-        status=text(account, "status") or "unfinished",
+        source=start.source,
+        run=start.run,
+        status=archive.status,
         reason=text(account, "reason"),
-        start_time=text(entry, "start_time"),
+        start_time=text(entry, "start_time") or moment(start.time_ns).isoformat(),
         end_time=text(entry, "end_time"),
         frames=len(numbers),
         missing=tuple(numbers.gaps(numbers.stop)),
-        channels=tuple(_channel(n, d) for n, d in archive.channels.items()),
-        calibration=parsed(header, "calibration"),
-        metadata=parsed(header, "metadata"),
-        account=parsed(account, "json"),
+        problems=tuple(archive.problems),
+        channels=tuple(
+            ChannelSummary(name, kind.shape, kind.dtype, kind.stored_bytes)
+            for name, kind in archive.channels.items()
+        ),
+        calibration=start.calibration,
+        metadata=start.metadata,
+        account={} if account is None else parsed(account, "json"),
         analyses=tuple(_analysis(n, group) for n, group in archive.processes.items()),
     )
-
-
-def _channel(name: str, dataset: h5py.Dataset) -> ChannelSummary:
-    _, ny, nx = dataset.shape
-    return ChannelSummary(name, (ny, nx), dataset.dtype.str, int(dataset.id.get_storage_size()))
 
 
 def _analysis(name: str, process: h5py.Group) -> AnalysisSummary:

@@ -23,8 +23,9 @@ class Column:
     Small rows wait in memory until there are enough of them, or until `save`.
     """
 
-    def __init__(self, like: Variable, dataset: h5py.Dataset) -> None:
+    def __init__(self, like: Variable, dataset: h5py.Dataset, want: Callable[[int], None]) -> None:
         self._like = like
+        self._want = want
         self._dataset = dataset
         self._waiting: list[np.ndarray] = []
         self._waiting_bytes = 0
@@ -83,6 +84,7 @@ class Column:
 
     def _widen(self, width: int) -> None:
         old, name = self._dataset, self._dataset.name
+        self._want(old.size * width)
         group = old.parent
         wide = growing(group, f"{name}~", old.shape[1:], h5py.string_dtype("utf-8", width))
         wide.resize(old.shape)
@@ -112,8 +114,9 @@ Place = Callable[[Variable], h5py.Dataset]
 class Table:
     """Columns of one length; a result without some of them leaves fill values there."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, want: Callable[[int], None]) -> None:
         self.rows = 0
+        self._want = want
         self._place = place
         self._columns: dict[str, list[Column]] = {}
         self._ragged = False
@@ -147,7 +150,9 @@ class Table:
     def _new(self, variable: Variable) -> Column:
         none = np.empty((0, *variable.values.shape[1:]), variable.values.dtype)
         axes = {dim: Axis(axis.values.copy(), {}) for dim, axis in variable.axes.items()}
-        column = Column(replace(variable, values=none, axes=axes), self._place(variable))
+        column = Column(
+            replace(variable, values=none, axes=axes), self._place(variable), self._want
+        )
         self._columns.setdefault(variable.name, []).append(column)
         return column
 

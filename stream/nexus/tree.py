@@ -4,31 +4,32 @@
     /entry/data                NXdata of the frames; one more for each further channel
     /entry/instrument/SOURCE   NXdetector: data [n, ny, nx], pixel_mask, flatfield; a channel that
                                is not called `data` has its own, SOURCE_CHANNEL
-    /entry/frames              a row a frame: frame_valid, frame_number, times, metadata
+    /entry/frames              a row a frame: frame_valid, frame_number, times, crc32
     /entry/far_frames          the same and the data of frames with wild numbers, if there are any
     /entry/header              what the detector said at the start, and its arrays
-    /entry/account             what became of every frame, status
+    /entry/account             what became of every frame, status, the list of segments
     /entry/ANALYSIS            NXprocess: see results.py
 
-No application definition is claimed: NXem, NXmx and the like need facts that no stream carries.
+A segment file has entry and header too, so that it can be understood alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 
 from ... import __version__
-from ..messages import Pixels, RunStart, RunStop
+from ..messages import RunStart, RunStop
 from .columns import BSLZ4, PACKED_FROM, plain_text, put_text, to_json
-from .frames import frame_dataset
 from .names import free_name, moment, valid_name
 
-FORMAT = "beamside-archive-1"
+FORMAT = "beamside-archive-2"
 FAR_PLOT = "far_data"
+Make: TypeAlias = Callable[[h5py.Group, str], h5py.Dataset]
+"""Makes a dataset in a group, by a name."""
 
 
 def put_group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
@@ -39,7 +40,7 @@ def put_group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
 
 
 def begin(file: h5py.File, start: RunStart) -> h5py.Group:
-    """Write what is known of a run at its start; give `/entry`."""
+    """Write what is known of a run at its start, but for the arrays; give `/entry`."""
     time = moment(start.time_ns).isoformat()
     file.attrs["NX_class"] = "NXroot"
     file.attrs["creator"] = "beamside"
@@ -53,22 +54,32 @@ def begin(file: h5py.File, start: RunStart) -> h5py.Group:
     put_text(entry, "entry_identifier", start.run)
     put_text(entry, "start_time", time)
     put_text(entry, "program_name", "beamside").attrs["version"] = __version__
-    instrument = put_group(entry, "instrument", "NXinstrument")
-    put_text(instrument, "name", start.source)
-    account = put_group(entry, "account", "NXcollection")
-    put_text(account, "format", FORMAT)
-    put_text(account, "source", start.source)
-    put_text(account, "run", start.run)
-    account["start_ns"] = int(start.time_ns) if abs(start.time_ns) < 1 << 63 else 0
     _header(put_group(entry, "header", "NXcollection"), start)
     return entry
 
 
+def begin_master(file: h5py.File, start: RunStart, *, arrays: bool) -> h5py.Group:
+    """Write the same and what stands only in a master; give `/entry`."""
+    entry = begin(file, start)
+    instrument = put_group(entry, "instrument", "NXinstrument")
+    put_text(instrument, "name", start.source)
+    put_text(put_group(entry, "account", "NXcollection"), "format", FORMAT)
+    if arrays:
+        _arrays(entry["header"], start)
+    return entry
+
+
 def _header(header: h5py.Group, start: RunStart) -> None:
+    put_text(header, "source", start.source)
+    put_text(header, "run", start.run)
+    header["start_ns"] = int(start.time_ns) if abs(start.time_ns) < 1 << 63 else 0
     put_text(header, "metadata", to_json(start.metadata).decode())
     put_text(header, "calibration", to_json(start.calibration).decode())
     if start.expected is not None:
         header["expected"] = min(start.expected, np.iinfo(np.int64).max)
+
+
+def _arrays(header: h5py.Group, start: RunStart) -> None:
     for name, array in start.arrays.items():
         array = np.asarray(array)
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
@@ -79,37 +90,36 @@ def _header(header: h5py.Group, start: RunStart) -> None:
         dataset.attrs["name"] = plain_text(str(name))
 
 
-def place_channel(entry: h5py.Group, start: RunStart, channel: str, pixels: Pixels) -> h5py.Dataset:
-    """Make the NXdetector of a channel and the NXdata that plots it; give its dataset."""
+def place_channel(
+    entry: h5py.Group, start: RunStart, channel: str, images: Make, numbers: Make
+) -> None:
+    """Make the NXdetector of a channel, its images in it, and the NXdata that plots them."""
     usual = channel == "data"
     instrument = entry["instrument"]
     name = start.source if usual else f"{start.source}_{channel}"
     detector = put_group(instrument, free_name(name, instrument), "NXdetector")
-    dataset = frame_dataset(detector, "data", channel, pixels)
-    dataset.attrs["target"] = dataset.name
-    _link_arrays(entry["header"], detector, channel, pixels.shape)
+    dataset = images(detector, "data")
+    _link_arrays(entry["header"], detector, channel, dataset.shape[1:])
     plot = "data" if "data" not in entry else free_name(f"data_{channel}", entry)
-    _plot_frames(put_group(entry, plot, "NXdata"), entry["frames"], dataset, start.calibration)
+    _plot_frames(put_group(entry, plot, "NXdata"), dataset, numbers, start.calibration)
     if entry.attrs.get("default", FAR_PLOT) == FAR_PLOT:
         entry.attrs["default"] = plot
-    return dataset
 
 
 def place_far_channel(
-    entry: h5py.Group, start: RunStart, channel: str, pixels: Pixels
-) -> h5py.Dataset:
-    """Make the dataset of a channel for frames far beyond the others; give it."""
+    entry: h5py.Group, start: RunStart, channel: str, images: Make, numbers: Make
+) -> None:
+    """Make the dataset of a channel for frames far beyond the others."""
     group = entry["far_frames"]
-    dataset = frame_dataset(group, free_name(channel, group), channel, pixels)
-    dataset.attrs["target"] = dataset.name
+    dataset = images(group, free_name(channel, group))
     if FAR_PLOT not in entry:
-        _plot_frames(put_group(entry, FAR_PLOT, "NXdata"), group, dataset, start.calibration)
-        entry.attrs.setdefault("default", FAR_PLOT)
-    return dataset
+        _plot_frames(put_group(entry, FAR_PLOT, "NXdata"), dataset, numbers, start.calibration)
+        if "default" not in entry.attrs:
+            entry.attrs["default"] = FAR_PLOT
 
 
 def _link_arrays(
-    header: h5py.Group, detector: h5py.Group, channel: str, shape: tuple[int, int]
+    header: h5py.Group, detector: h5py.Group, channel: str, shape: tuple[int, ...]
 ) -> None:
     for field, kinds in (("pixel_mask", "iu"), ("flatfield", "f")):
         for name in (f"{field}_{valid_name(channel)}", field):
@@ -121,12 +131,11 @@ def _link_arrays(
 
 
 def _plot_frames(
-    plot: h5py.Group, frames: h5py.Group, dataset: h5py.Dataset, calibration: Mapping[str, Any]
+    plot: h5py.Group, dataset: h5py.Dataset, numbers: Make, calibration: Mapping[str, Any]
 ) -> None:
+    dataset.attrs["target"] = dataset.name
     plot["data"] = dataset
-    number = frames["frame_number"]
-    number.attrs["target"] = number.name
-    plot["frame_number"] = number
+    numbers(plot, "frame_number")
     plot.attrs["signal"] = "data"
     plot.attrs["axes"] = ["frame_number", "y", "x"]
     for index, axis in enumerate(("frame_number", "y", "x")):

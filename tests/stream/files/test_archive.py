@@ -11,7 +11,7 @@ from beamside.stream import decompress
 from beamside.stream.errors import FileError
 from beamside.stream.files import open_file
 from beamside.stream.messages import Frame, Pixels, RunStart, RunStop
-from beamside.stream.nexus import Archive
+from beamside.stream.nexus import Archive, claim
 
 STACK = np.random.default_rng(1).poisson(9, (6, 48, 40)).astype("<u2")
 START = RunStart(
@@ -39,7 +39,7 @@ def pack(number: int, encoding: str) -> Pixels:
 
 
 def archived(folder: Path, numbers: list[int], encoding: str = "bslz4") -> Path:
-    archive = Archive.create(folder, START)
+    archive = Archive.create(folder, claim(folder, START), START)
     for number in numbers:
         channels = {"data": pack(number, encoding)}
         archive.add(Frame("camera", "r1", number, channels, {"n": number}, received_ns=9))
@@ -93,7 +93,7 @@ def test_an_archive_without_frames_is_refused(tmp_path: Path) -> None:
 
 
 def test_all_channels_come_again(tmp_path: Path) -> None:
-    archive = Archive.create(tmp_path, START)
+    archive = Archive.create(tmp_path, claim(tmp_path, START), START)
     channels = {"low": pack(0, "bslz4"), "high": pack(1, "bslz4")}
     archive.add(Frame("camera", "r1", 0, channels))
     archive.add(Frame("camera", "r1", 1, {"high": pack(2, "bslz4")}))
@@ -115,7 +115,7 @@ def test_a_given_pixel_size_replaces_the_recorded_one_and_only_that(tmp_path: Pa
 
 
 def test_frames_far_beyond_the_others_come_too(tmp_path: Path) -> None:
-    archive = Archive.create(tmp_path, START)
+    archive = Archive.create(tmp_path, claim(tmp_path, START), START)
     for number in (0, 10**12):
         archive.add(Frame("camera", "r1", number, {"data": pack(0, "bslz4")}))
     with open_file(archive.close(RunStop("camera", "r1")), source="s") as recording:

@@ -21,10 +21,12 @@ from beamside.stream.messages import Frame, Pixels, RunStart, RunStop
 from beamside.stream.nexus import (
     Archive,
     Limits,
+    claim,
     is_archive,
     open_archive,
     read_frame,
     read_summary,
+    release,
 )
 
 MakeFrame = Callable[..., Frame]
@@ -40,7 +42,7 @@ with h5py.File(sys.argv[1]) as file:
 
 
 def filled(folder: Path, start: RunStart, *frames: Frame) -> Path:
-    archive = Archive.create(folder, start)
+    archive = Archive.create(folder, claim(folder, start), start)
     for frame in frames:
         archive.add(frame)
     return archive.close(STOP)
@@ -134,7 +136,7 @@ def test_the_row_is_the_number_whatever_the_order_and_what_is_missing_is_seen(
 def test_gaps_over_several_blocks_are_seen_too(
     tmp_path: Path, start: RunStart, frame: MakeFrame
 ) -> None:
-    archive = Archive.create(tmp_path, start, limits=Limits(block_frames=2))
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start, limits=Limits(block_frames=2))
     for number in (0, 1, 9, 4, 30, 5, 20):
         archive.add(frame(number))
     with open_archive(archive.close(STOP)) as read:
@@ -254,7 +256,7 @@ def spoilt(frame: Frame, **changes: Any) -> Frame:
 def test_what_is_not_fit_is_refused_by_name_and_harms_nothing(
     tmp_path: Path, start: RunStart, frame: MakeFrame, image: MakeImage
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     archive.add(frame(0))
     good = frame(1)
     cut = bytes(good.channels["data"].data)[:-40]
@@ -287,7 +289,7 @@ def test_what_is_not_fit_is_refused_by_name_and_harms_nothing(
 def test_a_first_frame_that_is_refused_does_not_say_what_the_run_is(
     tmp_path: Path, start: RunStart, frame: MakeFrame
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     bad = frame(0, shape=(8, 8))
     with pytest.raises(WireError, match="truncated"):
         archive.add(spoilt(bad, data=b"\0" * 13))
@@ -314,7 +316,7 @@ def test_a_hostile_run_id_stays_in_the_folder_and_is_told_unchanged(
     folder = tmp_path / "archives"
     folder.mkdir()
     path = filled(folder, replace(start, run=run, source="../" + run), replace(frame(0), run=run))
-    assert [path] == list(folder.iterdir())
+    assert {path, path.with_suffix("")} == set(folder.iterdir())
     assert list(tmp_path.iterdir()) == [folder]
     assert len(path.name) < 200
     assert path.name.startswith("2026")
@@ -322,11 +324,11 @@ def test_a_hostile_run_id_stays_in_the_folder_and_is_told_unchanged(
 
 
 def test_nothing_is_ever_overwritten(tmp_path: Path, start: RunStart, frame: MakeFrame) -> None:
-    archives = [Archive.create(tmp_path, start) for _ in range(3)]
+    archives = [Archive.create(tmp_path, claim(tmp_path, start), start) for _ in range(3)]
     for number, archive in enumerate(archives):
         archive.add(frame(number))
     first = archives[0].close(STOP)
-    late = first.with_name(first.name.replace(".nxs", "_2.nxs"))
+    late = archives[1].master
     late.write_text("somebody else's")
     paths = [first, *(archive.close(STOP) for archive in archives[1:])]
     paths.append(filled(tmp_path, start, frame(3)))
@@ -337,24 +339,39 @@ def test_nothing_is_ever_overwritten(tmp_path: Path, start: RunStart, frame: Mak
             assert list(read.numbers) == [number]
 
 
-def test_it_is_a_part_until_it_is_closed(tmp_path: Path, start: RunStart, frame: MakeFrame) -> None:
-    archive = Archive.create(tmp_path, start)
+def test_segments_are_parts_until_they_are_closed(
+    tmp_path: Path, start: RunStart, frame: MakeFrame
+) -> None:
+    stem = claim(tmp_path, start)
+    archive = Archive.create(tmp_path, stem, start)
     archive.add(frame(0))
-    assert [p.name.endswith(".nxs.part") for p in tmp_path.iterdir()] == [True]
+    assert [p.name for p in tmp_path.iterdir()] == [stem]
+    names = sorted(p.name for p in archive.folder.iterdir())
+    assert names == ["frames-000000.h5.part", "results.h5.part"]
     path = archive.close(STOP)
+    assert path == tmp_path / f"{stem}.nxs"
     assert path.name.endswith("Z_microscope_run-7.nxs")
-    assert list(tmp_path.iterdir()) == [path]
+    assert [p.name for p in archive.folder.iterdir()] == ["frames-000000.h5"]
     with pytest.raises(ArchiveError, match="closed"):
         archive.add(frame(1))
+
+
+def test_a_claimed_name_is_nobody_elses_and_can_be_given_back(
+    tmp_path: Path, start: RunStart
+) -> None:
+    first, second = claim(tmp_path, start), claim(tmp_path, start)
+    assert second == f"{first}_2"
+    release(tmp_path, first)
+    assert claim(tmp_path, start) == first
 
 
 def test_an_abandoned_archive_stays_a_part_and_can_be_read(
     tmp_path: Path, start: RunStart, frame: MakeFrame, image: MakeImage
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     archive.add(frame(0))
     path = archive.abandon()
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tmp_path.iterdir()) == [path] == [archive.folder]
     assert np.array_equal(pixels_of(path, 0), image(0))
     assert read_summary(path).status == "unfinished"
     with pytest.raises(ArchiveError, match="abandoned"):
@@ -363,7 +380,7 @@ def test_an_abandoned_archive_stays_a_part_and_can_be_read(
 
 def test_the_account_is_in_the_file(tmp_path: Path, start: RunStart, frame: MakeFrame) -> None:
     account = {"expected": 10, "received": 1, "missing_ranges": [[1, 9]], "refused": {"x/y": 1}}
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     archive.add(frame(0))
     path = archive.close(RunStop("microscope", "run-7", "incomplete", "power cut", account))
     with h5py.File(path) as file:
@@ -377,7 +394,7 @@ def test_the_account_is_in_the_file(tmp_path: Path, start: RunStart, frame: Make
 
 
 def test_a_run_without_frames_is_an_archive_too(tmp_path: Path, start: RunStart) -> None:
-    path = Archive.create(tmp_path, start).close(STOP)
+    path = Archive.create(tmp_path, claim(tmp_path, start), start).close(STOP)
     assert is_archive(path)
     assert read_summary(path).frames == 0
 
@@ -386,13 +403,13 @@ def test_a_folder_that_is_not_there_is_told_with_what_to_do(
     tmp_path: Path, start: RunStart
 ) -> None:
     with pytest.raises(ArchiveError, match=r"No such file.*archive\.folder"):
-        Archive.create(tmp_path / "gone", start)
+        Archive.create(tmp_path / "gone", "run", start)
 
 
 def test_pixels_of_no_run_are_refused_before_anything_is_written(
     tmp_path: Path, start: RunStart
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     giant = Pixels((60000, 60000), "<u4", "bslz4", b"\0" * 64)
     with pytest.raises(WireError, match="too_large"):
         archive.add(Frame("microscope", "run-7", 0, {"data": giant}))

@@ -16,7 +16,7 @@ import xarray as xr
 from beamside.stream import wire
 from beamside.stream.errors import WireError
 from beamside.stream.messages import Frame, Result, RunStart, RunStop
-from beamside.stream.nexus import Archive, Limits, read_result, read_summary
+from beamside.stream.nexus import Archive, Limits, claim, read_result, read_summary
 
 MakeResult = Callable[..., Result]
 MakeData = Callable[..., xr.Dataset]
@@ -24,7 +24,7 @@ STOP = RunStop("microscope", "run-7")
 
 
 def filled(folder: Path, start: RunStart, *results: Result, limits: Limits | None = None) -> Path:
-    archive = Archive.create(folder, start, limits=limits)
+    archive = Archive.create(folder, claim(folder, start), start, limits=limits)
     for result in results:
         archive.add_result(result)
     return archive.close(STOP)
@@ -248,7 +248,7 @@ def test_hostile_names_are_harmless_and_come_back(
         {f"{name}~axis": [1.0, 2.0, 3.0]},
         {name: "of all"},
     )
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     archive.add_result(
         Result("microscope", "run-7", (0,), name, data, {"settings": {name: name}, name: 1})
     )
@@ -285,7 +285,7 @@ def test_what_is_no_result_of_this_house_is_refused_and_harms_nothing(
     start: RunStart,
     result: MakeResult,
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
     archive.add_result(result((0, 1)))
     sent = result((2, 3))
     with pytest.raises(WireError) as refused:
@@ -300,7 +300,7 @@ def test_what_is_no_result_of_this_house_is_refused_and_harms_nothing(
 def test_a_shape_a_frame_ends_in_a_refusal_not_in_endless_groups(
     tmp_path: Path, start: RunStart
 ) -> None:
-    archive = Archive.create(tmp_path, start)
+    archive = Archive.create(tmp_path, claim(tmp_path, start), start)
 
     def grown(size: int) -> Result:
         data = xr.Dataset({"profile": (("frame", "k"), np.zeros((1, size)))})
