@@ -12,6 +12,7 @@ import orjson
 from ..analysis import operators
 from ..stream.errors import FileError
 from ..stream.urls import SEPARATOR, parse_url
+from . import doors
 from .complaints import WRONG
 from .settings import Settings, SettingsError, assignment, load, merge
 
@@ -22,7 +23,12 @@ def check(args: argparse.Namespace) -> int:
     try:
         over = merge([assignment(text) for text in args.assignments])
         settings = load(args.instrument, over)
-        problems = [*_source(settings), *_analysis(settings), *_archive(settings)]
+        problems = [
+            *_source(settings),
+            *_analysis(settings),
+            *_archive(settings),
+            *doors.problems(settings),
+        ]
     except SettingsError as error:
         problems = str(error).splitlines()
     if args.json:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -24,6 +24,7 @@ from pydantic_settings import (
 from ..stream.errors import FileError
 from ..stream.files.units import parse_length
 from ..stream.urls import parse_url
+from . import doors
 
 
 class SettingsError(Exception):
@@ -113,6 +114,11 @@ class AnalysisSettings(Section):
     )
     every: Annotated[int, Field(ge=1)] = Field(1, description="the n of `every-n`")
     backlog: Annotated[int, Field(ge=1)] = Field(64, description="frames that may wait")
+    stall_timeout_s: Annotated[float, Field(ge=0)] = Field(
+        60,
+        description="with `wait`: an analysis that makes a detector wait for longer is cut, and "
+        "what waited is skipped and listed (0: never), in s",
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the settings of the analysis itself"
     )
@@ -123,14 +129,38 @@ class ArchiveSettings(Section):
 
     enabled: bool = Field(True, description="whether to archive at all")
     folder: Path = Field(Path("beamside-data"), description="where the NeXus files go")
-    backlog_mb: Positive = Field(1024, description="memory for frames on their way to disk, in MB")
+    segment_frames: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        4000, description="frames of one file of an archive; fewer where they are large"
+    )
+
+
+class SpoolSettings(Section):
+    """What is kept between the detector and the archive: the log of all that came."""
+
+    folder: Path | None = Field(
+        None, description="where it lies; none: `spool` in the folder of the archive"
+    )
+    budget_gb: Positive = Field(
+        50, description="it may take so much of the disk; then the detector waits, in GB"
+    )
+    segment_mb: Positive = Field(256, description="size of one of its files, in MB")
+    sync_s: Positive = Field(1, description="a power cut loses at most so many seconds")
+    sync_mb: Positive = Field(64, description="... or so many MB, whichever is less")
+    keep: bool = Field(
+        False, description="keep it after the run for `beamside replay`, as far as the budget goes"
+    )
+    keep_free_mb: Annotated[float, Field(ge=0)] = Field(
+        200, description="free disk space that is left to the archive, in MB"
+    )
 
 
 class ViewerSettings(Section):
     """The live page."""
 
     enabled: bool = Field(True, description="whether to serve the page")
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; elsewhere needs `security.unencrypted`"
+    )
     port: Port = Field(0, description="0: any free port, printed at the start")
     token: str | None = Field(
         None, min_length=8, description="to open the page; none: a new one at each start"
@@ -138,6 +168,14 @@ class ViewerSettings(Section):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="further host names the page may be reached by (a reverse proxy's)"
     )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.match(r"^([A-Za-z0-9][A-Za-z0-9.-]*|\[?[0-9a-fA-F:.]+\]?)$", host):
+                raise ValueError(f"{host!r} is no host name; name each, without port or scheme")
+        return hosts
 
 
 class BusSettings(Section):
@@ -149,12 +187,23 @@ class BusSettings(Section):
 
     @field_validator("results")
     @classmethod
-    def _is_local(cls, url: str | None) -> str | None:
-        if url is not None and not re.match(
-            r"^(tcp://(127\.0\.0\.1|localhost):(\d+|\*)|ipc://.+)$", url
-        ):
-            raise ValueError("allowed: tcp://127.0.0.1:PORT or ipc://PATH (nothing is encrypted)")
+    def _is_endpoint(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^(tcp://[^/\s]+:(\d+|\*)|ipc://.+)$", url):
+            raise ValueError("allowed: tcp://HOST:PORT, e.g. tcp://127.0.0.1:5560, or ipc://PATH")
         return url
+
+
+class SecuritySettings(Section):
+    """What may leave this machine, and how it is locked."""
+
+    keys: Path | None = Field(
+        None,
+        description="folder of `beamside keys make`: `bus.results` on tcp is encrypted, and only "
+        "who has an allowed key may listen",
+    )
+    unencrypted: bool = Field(
+        False, description="results and the page may leave this machine in the clear"
+    )
 
 
 class ServiceSettings(Section):
@@ -179,9 +228,17 @@ class Settings(BaseSettings):
     calibration: CalibrationSettings = CalibrationSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    spool: SpoolSettings = SpoolSettings()
     viewer: ViewerSettings = ViewerSettings()
     bus: BusSettings = BusSettings()
+    security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
+
+    @model_validator(mode="after")
+    def _nothing_leaves_in_the_clear(self) -> Settings:
+        if wrong := doors.refused(self):
+            raise ValueError("\n".join(wrong))
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -267,6 +324,8 @@ def _lines(error: ValidationError, file: Path | None) -> list[str]:
 def _line(mistake: Mapping[str, Any]) -> str:
     location = [str(part) for part in mistake["loc"]]
     key = ".".join(location)
+    if not location:  # of several sections at once: the words name the keys
+        return str(mistake["msg"]).removeprefix("Value error, ")
     if mistake["type"] == "extra_forbidden":
         allowed = ", ".join(_section(location[:-1]))
         return f"unknown key {key!r}; allowed here: {allowed}"

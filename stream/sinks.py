@@ -9,11 +9,14 @@ from typing import Any, Protocol
 import zmq
 
 from . import wire
+from .curve import curve_of
+from .errors import KeyFileError
 from .messages import Buffer, Message, Result
 from .sockets import open_socket
 from .urls import Url, parse_url
 
 SEND_HIGH_WATER = 16
+"""Messages that may wait for who reads them: 1 GB of the largest frames; then `send` waits."""
 
 
 class Sink(Protocol):
@@ -34,7 +37,7 @@ class Sink(Protocol):
 
 
 def open_sink(url: str, **encoder_options: Any) -> Sink:
-    """Open the sink at `url`; ValueError if the URL is wrong."""
+    """Open the sink at `url`; ValueError or KeyFileError if the URL or its keys are wrong."""
     parsed = parse_url(url)
     if parsed.kind == "file":
         from .recorder import ArchiveSink  # brings h5py
@@ -79,14 +82,19 @@ class ZmqSink:
     ) -> None:
         self._encode = encoder(url.kind, **encoder_options)
         kind = zmq.PUB if url.kind == "beamside+sub" else zmq.PUSH
-        self._socket = open_socket(kind, send_hwm=SEND_HIGH_WATER)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, 1 << 20)
         connect = url.options.get("bind") == "0"
+        curve = curve_of(url, binds=not connect)
+        self._socket = open_socket(kind, send_hwm=SEND_HIGH_WATER)
         try:
+            if curve is not None:
+                curve.put_on(self._socket)
             (self._socket.connect if connect else self._socket.bind)(url.address)
         except zmq.ZMQError as error:
             self._socket.close(0)
             raise ValueError(f"can't open {url.address}: {error.strerror}") from error
+        except KeyFileError:
+            self._socket.close(0)
+            raise
 
     @property
     def endpoint(self) -> str:

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN = ("/healthz", "/readyz")
 """Paths that need no token."""
 LOOPBACK = ("127.0.0.1", "::1")
+LOOKING = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing. What changes something is a POST, and has more to show."""
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "content-security-policy": (
@@ -41,7 +43,9 @@ class Guard:
 
     The token comes as `?token=` (then it moves to a cookie and out of the address), as that
     cookie, or as `Authorization: Bearer`. An Origin that isn't the Host is refused even with the
-    right token: a foreign page open in the user's browser is not the user.
+    right token: a foreign page open in the user's browser is not the user. A request that changes
+    something is not let in by its address (addresses are kept, shared and followed by mistake),
+    and with a cookie it must say its Origin, as every browser does.
     """
 
     def __init__(self, app: ASGIApp, *, token: str, allowed_hosts: Iterable[str]) -> None:
@@ -67,8 +71,8 @@ class Guard:
         host = headers.get("host", "")
         if "*" not in self.hosts and _hostname(host) not in self.hosts:
             return _words(400, f"this service does not answer to the host {_hostname(host)!r}")
-        origin = headers.get("origin")
-        if origin is not None and _netloc(origin) != host.lower():
+        origins = headers.getlist("origin")
+        if any(_netloc(origin) != host.lower() for origin in origins):
             return _words(403, "requests from other pages (foreign Origin) are refused")
         if scope["path"] in OPEN:
             return None
@@ -76,9 +80,13 @@ class Guard:
         given = dict(query).get("token")
         if given is not None:
             return self._enter(scope, headers, given, query)
-        if self._has_token(headers) or _may_scrape(scope, headers):
+        if self._has_bearer(headers) or _may_scrape(scope, headers):
             return None
-        return _stranger(headers)
+        if not self._has_cookie(headers):
+            return _stranger(headers)
+        if _changes(scope) and not origins:
+            return _words(403, "with a cookie, a request that changes something needs its Origin")
+        return None
 
     def _enter(
         self, scope: Scope, headers: Headers, given: str, query: list[tuple[str, str]]
@@ -86,7 +94,10 @@ class Guard:
         """Swap a token in the address for a cookie."""
         if not self._is_token(given):
             return _stranger(headers)
-        if scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD"):
+        if _changes(scope):
+            words = "a request that changes something takes its token as a header, not in the "
+            return _words(403, words + "address: 'Authorization: Bearer TOKEN'")
+        if scope["type"] == "websocket":
             return None
         left = urlencode([(key, value) for key, value in query if key != "token"])
         there = "/" + scope["path"].lstrip("/") + (f"?{left}" if left else "")
@@ -100,10 +111,13 @@ class Guard:
         )
         return answer
 
-    def _has_token(self, headers: Headers) -> bool:
+    def _has_bearer(self, headers: Headers) -> bool:
         kind, _, bearer = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return self._is_token(bearer.strip())
+        return kind.lower() == "bearer" and self._is_token(bearer.strip())
+
+    def _has_cookie(self, headers: Headers) -> bool:
+        if headers.get("authorization", "").lower().startswith("bearer "):
+            return False  # a wrong token is wrong, whatever else was sent
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
@@ -112,6 +126,10 @@ class Guard:
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token)
+
+
+def _changes(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] not in LOOKING
 
 
 def _netloc(origin: str) -> str | None:

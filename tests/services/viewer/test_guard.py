@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from typing import Any
 
 import httpx
@@ -10,6 +12,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from beamside.services.doors import page_hosts
+from beamside.services.settings import load
+from beamside.services.viewer import ViewState, create_app
 from beamside.services.viewer.guard import Guard, new_token
 
 EVIL = "http://evil.example"
@@ -154,3 +159,67 @@ def test_a_short_token_is_not_accepted_at_all() -> None:
         Guard(lambda *_: None, token="short", allowed_hosts=())  # type: ignore[arg-type]  # noqa: S106
     assert len(new_token()) >= 32
     assert new_token() != new_token()
+
+
+async def answered(
+    method: str, path: str, headers: list[tuple[str, str]], hosts: tuple[str, ...] = ("here",)
+) -> int:
+    """The status of one request to a guarded app that says 200 to everything."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    guarded = httpx.ASGITransport(Guard(app, token=TOKEN, allowed_hosts=hosts))
+    async with httpx.AsyncClient(transport=guarded, base_url="http://here") as client:
+        return (await client.request(method, path, headers=headers)).status_code
+
+
+TOKEN = "a-token-for-tests"  # noqa: S105
+BEARER = ("authorization", f"Bearer {TOKEN}")
+COOKIE = ("cookie", f"beamside-{hashlib.sha256(TOKEN.encode()).hexdigest()[:8]}={TOKEN}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([], 401),
+        ([BEARER], 200),
+        ([COOKIE], 403),
+        ([COOKIE, ("origin", "http://here")], 200),
+        ([COOKIE, ("origin", EVIL)], 403),
+        ([BEARER, ("origin", EVIL)], 403),
+        ([COOKIE, ("origin", "http://here"), ("origin", EVIL)], 403),
+        ([COOKIE, ("origin", "http://here"), ("authorization", "Basic YTpi")], 200),
+        ([COOKIE, ("origin", "http://here"), ("authorization", "Bearer wrong")], 401),
+    ],
+)
+def test_what_changes_something_needs_a_header_or_a_cookie_with_its_origin(
+    headers: list[tuple[str, str]], status: int
+) -> None:
+    assert asyncio.run(answered("POST", "/plan", headers)) == status
+
+
+def test_what_changes_something_is_not_let_in_by_its_address() -> None:
+    assert asyncio.run(answered("POST", f"/plan?token={TOKEN}", [])) == 403
+    assert asyncio.run(answered("GET", f"/plan?token={TOKEN}", [])) == 303
+
+
+def test_an_address_for_everything_is_no_name_of_this_machine() -> None:
+    viewer = {"host": "0.0.0.0", "allowed_hosts": ["beamline.example"]}  # noqa: S104
+    names = page_hosts(load(None, {"viewer": viewer, "security": {"unencrypted": True}}).viewer)
+    for host, status in (("beamline.example", 200), ("0.0.0.0", 400), ("evil.example", 400)):  # noqa: S104
+        asked = answered("GET", "/", [BEARER, ("host", host)], names)
+        assert asyncio.run(asked) == status, host
+
+
+def test_nothing_of_the_page_changes_anything_by_a_get() -> None:
+    def methods(routes: Any) -> set[str]:
+        found: set[str] = set()
+        for route in routes:
+            found |= set(getattr(route, "methods", None) or ())
+            found |= methods(getattr(route, "routes", None) or ())
+        return found
+
+    # what will change something has to be a POST, and to be added here
+    assert methods(create_app(ViewState(), token=TOKEN).routes) == {"GET", "HEAD"}
