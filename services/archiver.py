@@ -1,43 +1,51 @@
-"""The archiver: everything that the desk hands out goes into one NeXus file a run.
+"""The archiver: follows the spool of each run, and builds its NeXus archive from it.
 
-A frame is reported as archived only once its pixels and facts have been flushed to the file; until
-then it is in the archiver's hands, and would be given to its successor.
+It trusts nothing but the spool and archive files that were closed: whatever ends it, its successor
+drops the open files and goes on from the spool. A frame is reported as archived once it can be read
+in the archive, and as held once it is in a closed file that was read again; then the spool may
+forget it.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..stream.errors import ArchiveError, WireError
-from ..stream.messages import Frame, Result, RunStart, RunStop
-from ..stream.nexus import Archive
+from ..stream.errors import ArchiveError, SpoolError, WireError
+from ..stream.framenumbers import Numbers
+from ..stream.messages import Result, RunStart, RunStop
+from ..stream.nexus import Archive, Limits
+from ..stream.spool import LogReader, Mark, Record, crcs_of, frame_of, message_of
 from .logs import logger
-from .reader import DeskReader
+from .reader import DeskReader, Tail
 from .service import Life, Plan
+from .settings import Settings
 
 log = logger("archiver")
-CREDIT = 256
-"""Frames on their way here at most; the desk's queue holds the rest."""
+IDLE_MS = 100
 RECEIPT_PERIOD_S = 0.05
-RECEIPT_FRAMES = 64
-FLUSH_S = 1.0
-FLUSH_BYTES = 64 << 20
-"""Written to the file before more is taken: until then the desk keeps these frames too."""
+TURN_BYTES = 64 << 20
+TURN_FRAMES = 256
+"""Taken from one spool in one turn at most; then it is flushed, and the others have theirs."""
+FLUSH_S = 0.5
+RETRY_S = (1.0, 2.0, 5.0, 10.0)
+"""An archive that can't be written is tried again after so long; the spool keeps everything."""
 FAILED = "archive_failed"
+MOST_BLAMED = 3
+"""So often one frame may make the archive fail; then it is refused, and the others go on."""
+MOST_CLOSED = 1000
+START = Mark(0, 0)
 
 
 def run(plan: Plan, life: Life) -> int:
     """Archive until the desk says bye."""
     settings = plan.parsed()
-    folder = settings.archive.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    desk = DeskReader(plan.desk, "archive", "archiver", CREDIT)
-    archiver = Archiver(folder, desk)
+    settings.archive.folder.mkdir(parents=True, exist_ok=True)
+    desk = DeskReader(plan.desk, "archive", "archiver", 0)
+    archiver = Archiver(settings, desk)
     while not desk.leaves(life):
         archiver.step()
     archiver.abandon()
@@ -46,162 +54,299 @@ def run(plan: Plan, life: Life) -> int:
 
 
 @dataclass(slots=True)
-class Book:
-    """The archive of one run, and the frames whose fate was not told yet."""
+class Follower:
+    """One run: how far its spool was read, and its archive."""
 
-    archive: Archive | None
-    broken: str | None = None
-    """Why it can't be written any more."""
-    start: RunStart | None = None
-    pending: list[int] = field(default_factory=list)
-    """Given to the archive, not flushed yet."""
+    run: str
+    stem: str
+    spool: Path
+    frames_end: Mark = START
+    log_end: Mark = START
+    frames: LogReader = field(init=False)
+    log: LogReader = field(init=False)
+    frames_at: Mark = START
+    log_at: Mark = START
+    flushed_at: Mark = START
+    """All frames before it can be read in the archive, or are refused."""
+    archive: Archive | None = None
+    stop: RunStop | None = None
+    pending: Numbers = field(default_factory=Numbers)
+    """Given to the archive, not readable yet."""
+    readable: Numbers = field(default_factory=Numbers)
+    """Readable in it, and not told yet."""
     refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Not told yet, by reason."""
+    unfit: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """All that were ever refused."""
+    contents: deque[tuple[int, Numbers]] = field(default_factory=deque)
+    """Frames of each spool segment that the archive does not hold yet."""
+    held: Numbers = field(default_factory=Numbers)
+    """Frames of the spool segments that need not be kept."""
+    told_at: Mark = START
+    flushed: float = 0.0
+    blamed: Counter[int | Mark] = field(default_factory=Counter)
+    """Frames and log entries at which writing failed for no reason of the disk, and how often."""
+    failures: int = 0
+    retry_at: float = 0.0
 
-    def settle(self) -> dict[str, Any] | None:
-        """What to tell the desk: which frames are safe, which never will be; None if neither."""
-        kept = self.archive.kept if self.archive is not None else ()
-        safe = [number for number in self.pending if number in kept]
-        self.pending = [number for number in self.pending if number not in kept]
-        if self.broken:
-            self.refused[FAILED] += self.pending
-            self.pending = []
-        refused, self.refused = dict(self.refused), defaultdict(list)
-        frames = safe + [number for numbers in refused.values() for number in numbers]
-        return {"frames": frames, "archived": safe, "refused": refused} if frames else None
+    def __post_init__(self) -> None:
+        self.frames = LogReader(self.spool, "frames")
+        self.log = LogReader(self.spool, "log")
+
+    def rewind(self) -> None:
+        """Read the spool from its beginning again."""
+        self.frames_at = self.log_at = START
+        self.archive = self.stop = None
+        self.unfit.clear()
+        self.pending, self.readable = Numbers(), Numbers()
+        self.contents.clear()
+        self.refused.clear()
+        self.flushed_at = self.told_at = START
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something to read."""
+        return self.log_at < self.log_end or self.frames_at < self.frames_end
+
+    def close(self) -> None:
+        """Let go of the spool."""
+        self.frames.close()
+        self.log.close()
 
 
 class Archiver:
-    """The open archives, by run."""
+    """The runs whose archives are open."""
 
-    def __init__(self, folder: Path, desk: DeskReader) -> None:
-        self.folder = folder
+    def __init__(self, settings: Settings, desk: DeskReader) -> None:
+        self.folder = settings.archive.folder
+        self.limits = limits(settings)
         self.desk = desk
-        self.desk.open = self._open
-        self.books: dict[str, Book] = {}
-        self._taken = 0
-        self._unflushed = 0
-        self._heard = self._safe = 0
-        """Messages beside frames that were heard, and of these the ones that are in the file."""
-        self._flushed = self._told = time.monotonic()
-
-    def _open(self) -> dict[str, Any]:
-        """The runs whose archives are open, their files and what is safe in them."""
-        self._flush()
-        return {
-            run: {"part": str(book.archive.part), "kept": book.archive.kept.ranges()}
-            for run, book in self.books.items()
-            if book.archive is not None
-        }
-
-    def step(self) -> None:
-        """Take one message; tell the desk what is safe when it is time."""
-        message = self.desk.take(int(RECEIPT_PERIOD_S * 1000))
-        self._heard += message is not None and not isinstance(message, Frame)
-        match message:
-            case Frame():
-                self._frame(message)
-            case RunStart():
-                self.books.setdefault(message.run, Book(None, start=message))
-            case Result():
-                self._try(message.run, lambda archive: archive.add_result(message))
-            case RunStop():
-                self._stop(message)
-            case None:
-                self._flush()
-        overdue = self._heard and time.monotonic() - self._flushed > FLUSH_S
-        if self._unflushed >= FLUSH_BYTES or overdue:
-            self._flush()
-        late = time.monotonic() - self._told > RECEIPT_PERIOD_S
-        if late or self._taken >= RECEIPT_FRAMES:
-            self._tell()
-
-    def _frame(self, frame: Frame) -> None:
-        self._taken += 1
-        book = self.books.setdefault(frame.run, Book(None, "no start came for it"))
-        if book.archive is None and not book.broken and book.start is not None:
-            self._begin(book, book.start)  # with the first frame: a start alone leaves no file
-        if book.broken:
-            book.refused[FAILED].append(frame.number)
-            return
-        book.pending.append(frame.number)
-        self._unflushed += frame.nbytes
-        refused = self._try(frame.run, lambda archive: archive.add(frame))
-        if refused is not None:
-            book.pending.remove(frame.number)
-            book.refused[refused].append(frame.number)
-
-    def _begin(self, book: Book, start: RunStart) -> None:
-        try:
-            book.archive = Archive.create(self.folder, start)
-            self.desk.say("opened", {"run": start.run, "part": str(book.archive.part)})
-        except ArchiveError as error:
-            self._break(start.run, error)
-
-    def _try(self, run: str, write: Callable[[Archive], None]) -> str | None:
-        """Write to the archive of `run`; the reason if what was written is refused."""
-        book = self.books.get(run)
-        if book is None or book.archive is None or book.broken:
-            return None
-        try:
-            write(book.archive)
-        except WireError as error:
-            log.warning("refused", run=run, error=str(error))
-            return error.reason
-        except ArchiveError as error:
-            self._break(run, error)
-        return None
-
-    def _break(self, run: str, error: ArchiveError) -> None:
-        log.warning("archive failed", run=run, error=str(error))
-        self.books.setdefault(run, Book(None)).broken = str(error)
-        self.desk.say("receipt", {"run": run, "frames": [], "alarm": str(error)})
-
-    def _flush(self) -> None:
-        """Bring what is pending to the files: nothing came for a moment, or much did."""
-        self._unflushed = 0
-        self._flushed = time.monotonic()
-        for run, book in self.books.items():
-            if book.pending or self._heard:
-                self._try(run, lambda archive: archive.flush())
-        self._safe, self._heard = self._safe + self._heard, 0
-
-    def _tell(self) -> None:
-        for run, book in self.books.items():
-            said = book.settle()
-            if said is not None:
-                self.desk.say("receipt", {"run": run, **said})
-        if self._safe:
-            self.desk.say("receipt", {"run": "", "frames": [], "told": self._safe})
-            self._safe = 0
-        if self._taken:
-            self.desk.credit(self._taken)
-        self._taken = 0
+        self.runs: dict[str, Follower] = {}
+        self.closed: dict[str, str] = {}
+        """The archives that were closed last, by their stems."""
         self._told = time.monotonic()
 
-    def _stop(self, stop: RunStop) -> None:
-        self._try(stop.run, lambda archive: archive.flush())
-        self._tell()
-        book = self.books.pop(stop.run, None)
-        said: dict[str, Any] = {"run": stop.run, "path": None}
-        if book is not None:
-            path, error = self._close(book, stop)
-            said |= {"path": str(path) if path else None, "error": error}
-        self.desk.say("closed", said)
-        self._flush()
+    def step(self) -> None:
+        """Hear how far the spools go; take a turn of each; tell what is safe."""
+        busy = any(f.behind and time.monotonic() >= f.retry_at for f in self.runs.values())
+        while news := self.desk.take(0 if busy else IDLE_MS):
+            for said in news:
+                if isinstance(said, Tail):
+                    self._hear(said.said)
+            busy = True
+        if self.desk.asked_again:
+            self._tell_again()
+        for follower in list(self.runs.values()):
+            if time.monotonic() >= follower.retry_at:
+                self._turn(follower)
+        if time.monotonic() - self._told > RECEIPT_PERIOD_S:
+            self._tell()
 
-    def _close(self, book: Book, stop: RunStop) -> tuple[Path | None, str | None]:
-        if book.archive is None:
-            return None, book.broken
-        if book.broken:
-            return book.archive.abandon(), book.broken
+    def _hear(self, said: dict[str, Any]) -> None:
+        run, path = said["run"], self.closed.get(said["stem"])
+        if path is not None:
+            # it was under way when we closed; or it is from a new ingest, which was not told
+            self.desk.say("closed", {"run": run, "path": path, "error": None})
+            return
+        follower = self.runs.get(run)
+        if follower is None or follower.stem != said["stem"]:
+            follower = Follower(run, said["stem"], Path(said["spool"]))
+            self.runs[run] = follower
+        follower.frames_end = max(follower.frames_end, Mark(*said["frames"]))
+        follower.log_end = max(follower.log_end, Mark(*said["log"]))
+
+    def _tell_again(self) -> None:
+        """A new ingest knows of no receipt: tell it of every frame anew."""
+        self.desk.asked_again = False
+        for follower in self.runs.values():
+            if follower.archive is not None:
+                follower.readable.add_ranges(follower.archive.kept.ranges())
+            follower.refused = defaultdict(list, {r: list(n) for r, n in follower.unfit.items()})
+            follower.told_at = START
+
+    def _turn(self, follower: Follower) -> None:
+        """Take some of what is new; whatever the disk refuses is taken again later."""
         try:
-            return book.archive.close(stop), None
+            took = self._take_log(follower)
+            if follower.archive is not None and follower.archive.closed:
+                self._closed(follower, follower.archive.master)  # it died before it could say so
+            elif follower.archive is not None:
+                took += self._take_frames(follower, follower.archive)
+                self._flush(follower, follower.archive, idle=not took)
+                if follower.stop is not None and not follower.behind:
+                    self._close(follower, follower.archive, follower.stop)
+            if took and follower.failures:
+                self._recovered(follower)
+        except SpoolError as error:
+            self._fail(follower, error)  # the archive is as good as before
+        except (ArchiveError, OSError) as error:
+            self._fail(follower, error)
+            if follower.archive is not None:
+                follower.archive.abandon()
+            # what is in closed files stays there, and the spool gets room
+            self.desk.say("receipt", {"run": follower.run, **settled(follower)})
+            follower.rewind()
+
+    def _recovered(self, follower: Follower) -> None:
+        follower.failures = 0
+        self.desk.say("receipt", {"run": follower.run, "alarm": ""})
+
+    def _fail(self, follower: Follower, error: Exception) -> None:
+        wait = RETRY_S[min(follower.failures, len(RETRY_S) - 1)]
+        follower.failures += 1
+        log.warning("archive failed", run=follower.run, error=str(error), again_in_s=wait)
+        words = f"run {follower.run}: {error}; its frames stay in the spool, tried again"
+        self.desk.say("receipt", {"run": follower.run, "alarm": words})
+        follower.retry_at = time.monotonic() + wait
+
+    # what is in the spool
+
+    def _take_log(self, follower: Follower) -> int:
+        took = 0
+        for mark, record in follower.log.read(follower.log_at, follower.log_end):
+            self._entry(follower, record)
+            follower.log_at = mark
+            took += 1
+            if took >= TURN_FRAMES:
+                break
+        else:
+            follower.log_at = follower.log_end
+        return took
+
+    def _entry(self, follower: Follower, record: Record) -> None:
+        if record.kind not in ("start", "result", "stop"):
+            return
+        at = Mark(record.place.segment, record.place.offset)
+        try:
+            record.check()
+            if follower.blamed[at] < MOST_BLAMED:
+                self._message(follower, message_of(record))
+        except WireError as error:
+            log.warning("refused", run=follower.run, entry=record.kind, error=str(error))
         except ArchiveError as error:
-            return book.archive.part, str(error)
+            follower.blamed[at] += record.kind == "result" and not of_the_disk(error)
+            raise
+
+    def _message(self, follower: Follower, message: RunStart | Result | RunStop) -> None:
+        archive = follower.archive
+        if isinstance(message, RunStart):
+            follower.archive = Archive.resume(
+                self.folder, follower.stem, message, limits=self.limits
+            )
+        elif isinstance(message, RunStop):
+            follower.stop = message
+        elif archive is not None and not archive.closed:
+            archive.add_result(message)
+
+    def _take_frames(self, follower: Follower, archive: Archive) -> int:
+        at = follower.frames_at
+        took = nbytes = 0
+        for mark, record in follower.frames.read(at, follower.frames_end):
+            if record.kind == "frame":
+                self._frame(follower, archive, mark.segment, record)
+            follower.frames_at = mark
+            took += 1
+            nbytes += record.place.nbytes
+            if took >= TURN_FRAMES or nbytes >= TURN_BYTES:
+                break
+        else:
+            follower.frames_at = follower.frames_end
+        return took
+
+    def _frame(self, follower: Follower, archive: Archive, segment: int, record: Record) -> None:
+        number = int(record.head["number"])
+        if not follower.contents or follower.contents[-1][0] != segment:
+            follower.contents.append((segment, Numbers()))
+        try:
+            if follower.blamed[number] >= MOST_BLAMED:
+                raise WireError(FAILED, "the archive failed at it again and again")
+            if number not in archive.held:
+                # every source has walked the blocks, and the archive compares the CRC
+                archive.add(frame_of(record), crcs_of(record), checked=True)
+        except WireError as error:
+            log.warning("refused", run=follower.run, frame=number, error=str(error))
+            follower.refused[error.reason].append(number)
+            follower.unfit[error.reason].append(number)
+            return
+        except ArchiveError as error:
+            follower.blamed[number] += not of_the_disk(error)
+            raise
+        follower.pending.add(number)
+        follower.contents[-1][1].add(number)
+
+    def _flush(self, follower: Follower, archive: Archive, *, idle: bool) -> None:
+        if idle or time.monotonic() - follower.flushed > FLUSH_S:
+            follower.flushed = time.monotonic()
+            archive.flush()
+            follower.readable.add_ranges(follower.pending.ranges())
+            follower.pending = Numbers()
+            follower.flushed_at = follower.frames_at
+
+    # what is told
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        for follower in self.runs.values():
+            said = settled(follower)
+            if said or follower.told_at != follower.flushed_at:
+                follower.told_at = at = follower.flushed_at
+                said["at"] = [at.segment, at.offset]
+                self.desk.say("receipt", {"run": follower.run, **said})
+
+    def _close(self, follower: Follower, archive: Archive, stop: RunStop) -> None:
+        path = archive.close(stop)
+        follower.readable.add_ranges(follower.pending.ranges())
+        self.desk.say("receipt", {"run": follower.run, **settled(follower)})
+        self._closed(follower, path)
+
+    def _closed(self, follower: Follower, path: Path) -> None:
+        self.desk.say("closed", {"run": follower.run, "path": str(path), "error": None})
+        self.closed[follower.stem] = str(path)
+        while len(self.closed) > MOST_CLOSED:
+            del self.closed[next(iter(self.closed))]
+        del self.runs[follower.run]
+        follower.close()
 
     def abandon(self) -> None:
-        """Close what is still open as well as can be."""
-        for book in self.books.values():
-            if book.archive is not None:
-                book.archive.abandon()
-        self.books.clear()
+        """Leave what is open to the next start: the spool has it all."""
+        for follower in self.runs.values():
+            if follower.archive is not None:
+                follower.archive.abandon()
+            follower.close()
+        self.runs.clear()
+
+
+def settled(follower: Follower) -> dict[str, Any]:
+    """Which frames can be read in the archive now, which never will be, and what it holds."""
+    archive = follower.archive
+    if archive is None:
+        return {}
+    said: dict[str, Any] = {}
+    if len(follower.readable):
+        said["archived"], follower.readable = follower.readable.ranges(), Numbers()
+    if follower.refused:
+        said["refused"], follower.refused = dict(follower.refused), defaultdict(list)
+    held = follower.held  # all of it each time: what was said before may have died with an ingest
+    while follower.contents:
+        segment, numbers = follower.contents[0]
+        if segment >= follower.frames_at.segment or not archive.held.covers(numbers):
+            break
+        follower.contents.popleft()
+        held.add_ranges(numbers.ranges())
+        said |= {"held_before": segment + 1, "held": held.ranges()}
+    return said
+
+
+def of_the_disk(error: ArchiveError) -> bool:
+    """Whether the system refused (space, permission, no folder): then the frame is not to blame."""
+    cause = error.__cause__
+    return cause is None or (isinstance(cause, OSError) and cause.errno is not None)
+
+
+def limits(settings: Settings) -> Limits:
+    """Archive files so small that the spool can be trimmed long before its budget is used."""
+    budget = int(settings.spool.budget_gb * 1e9)
+    return Limits(
+        segment_frames=settings.archive.segment_frames,
+        segment_bytes=min(Limits().segment_bytes, max(budget // 8, 1)),
+    )

@@ -32,7 +32,10 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"beamside {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_demo, _run, _replay, _simulate, _inspect, _check, _bench, _evaluate, _settings):
+    for add in (
+        _demo, _run, _replay, _simulate, _inspect, _verify, _check, _bench, _evaluate,
+        _settings, _keys,
+    ):  # fmt: skip
         add(commands)
     return top
 
@@ -106,11 +109,14 @@ def _run(commands: Commands) -> None:
 def _replay(commands: Commands) -> None:
     sub = commands.add_parser(
         "replay",
-        help="recorded files, or an earlier archive, through the same path",
+        help="recorded files, an archive or a spool, through the same path",
         description="Read recorded files (dm3, dm4, ser, emd, tif, png, jpg, mrc, h5, nxs, npz) "
-        "as if a detector sent them: analysis, page and archive are the same.",
+        "as if a detector sent them: analysis, page and archive are the same. The spool folder of "
+        "a run is decoded again from the very bytes that the detector sent.",
     )
-    sub.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or an archive")
+    sub.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="a file, an archive, or a spool"
+    )
     sub.add_argument("--rate", type=float, help="frames per second (default: as fast as it goes)")
     sub.add_argument(
         "--pixel-size",
@@ -155,11 +161,26 @@ def _inspect(commands: Commands) -> None:
     sub = commands.add_parser(
         "inspect",
         help="what an archive holds",
-        description="Print what a run's archive holds: account, calibration, results.",
+        description="Print what a run's archive holds: account, calibration, results. The folder "
+        "of a run that goes on tells what can be read of it already.",
     )
-    sub.add_argument("archive", type=Path, help="a .nxs file of ours")
+    sub.add_argument("archive", type=Path, help="a .nxs file of ours, or the folder of its run")
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("inspection", "inspect"))
+
+
+def _verify(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "verify",
+        help="whether every frame of an archive is as it was written",
+        description="Read archives whole: every stored image against its CRC, every count against "
+        "every other. Exit code 1 when anything is wrong; frames and files are named.",
+    )
+    sub.add_argument(
+        "archives", type=Path, nargs="+", metavar="ARCHIVE", help="a .nxs file, or a run's folder"
+    )
+    sub.add_argument("--json", action="store_true", help=JSON_HELP)
+    sub.set_defaults(command=_lazy("verification", "verify"))
 
 
 def _check(commands: Commands) -> None:
@@ -189,9 +210,14 @@ def _bench(commands: Commands) -> None:
         description="Measure CPU ms per frame and frames per second, A/B interleaved with an "
         "anchor. Every figure in the README comes from here.",
     )
-    sub.add_argument("case", nargs="*", help="which (default: all): stream, raw, hrtem, service")
+    sub.add_argument(
+        "case", nargs="*", help="which (default: all): stream, raw, hrtem, spool, service"
+    )
     sub.add_argument("--rounds", type=int, default=5, help="of A/B each (default 5)")
     sub.add_argument("--frames", type=int, help="a round (default: by case)")
+    sub.add_argument(
+        "--gigabytes", type=float, default=2.0, help="of the spool to recover (default 2)"
+    )
     sub.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there too")
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("bench.command", "bench"))
@@ -220,13 +246,32 @@ def _evaluate(commands: Commands) -> None:
     sub.set_defaults(command=_lazy("evaluate", "command"))
 
 
-def _settings(commands: Commands) -> None:
+def _keys(commands: Commands) -> None:
     sub = commands.add_parser(
-        "settings",
-        help="every setting, its default and its meaning",
-        description="Print a Markdown page of every setting, made from the code.",
+        "keys",
+        help="who may listen to results from another machine",
+        description="Results that leave this machine are encrypted: make the keys for it, and "
+        "say who may listen. SECURITY.md tells what it protects.",
     )
-    sub.set_defaults(command=_lazy("commands", "settings"))
+    actions = sub.add_subparsers(metavar="ACTION", required=True)
+    make = actions.add_parser(
+        "make",
+        help="make the service's keys, and those of one listener, who is allowed",
+        description="Make the keys of a service in FOLDER, if there are none yet, and the keys of "
+        "one listener, who is allowed. Again with another NAME for one more.",
+    )
+    make.add_argument("folder", type=Path, metavar="FOLDER", help="for this user alone")
+    make.add_argument("name", nargs="?", default="client", metavar="NAME", help="of the listener")
+    make.set_defaults(command=_lazy("keys", "make"))
+    allow = actions.add_parser(
+        "allow",
+        help="let in one more listener, by a public key made elsewhere",
+        description="Let in whoever has the secret of a public key. It counts at once.",
+    )
+    allow.add_argument("folder", type=Path, metavar="FOLDER", help="that `keys make` made")
+    allow.add_argument("public", type=Path, metavar="FILE", help="the public key, NAME.key")
+    allow.add_argument("--name", help="of the listener (default: the file's)")
+    allow.set_defaults(command=_lazy("keys", "allow"))
 
 
 if __name__ == "__main__":

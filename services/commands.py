@@ -14,7 +14,7 @@ from urllib.parse import quote
 import orjson
 
 from ..stream.urls import SEPARATOR
-from . import summary
+from . import doors, summary
 from .service import ENVIRONMENT, Life
 from .settings import Settings, assignment, document, load, merge
 from .simulator import Simulation
@@ -23,6 +23,10 @@ from .supervisor import StartError, Supervisor, is_idle
 
 NOTHING_CAME = 1
 """Exit code when the source ended without one readable frame."""
+QUIET_TURNS = 40
+"""Turns between two lines of progress where there is no terminal."""
+CLEAR = "\r\x1b[K"
+"""Takes the line of progress away."""
 SERIES_FRAMES = 100
 """Of a demo without end: frames a series."""
 
@@ -58,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, args.instrument, {})
 
     def done(status: dict[str, Any]) -> bool:
-        closed = status.get("totals", {}).get("runs", 0)
+        totals = status.get("totals", {})
+        closed = totals.get("runs", 0) - totals.get("recovered", 0)
         finite = args.runs is not None and closed >= args.runs and not status.get("open")
         return finite or is_idle(status)
 
@@ -168,6 +173,8 @@ def serve(
     """Run a service until it is done or told to stop; drain; say how it went."""
     supervisor = Supervisor(settings)
     trouble: StartError | None = None
+    for words in doors.warnings(settings):
+        say(f"  note      {words}")
     try:
         supervisor.start()
         if supervisor.url:
@@ -210,22 +217,27 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
 
 
 class Teller:
-    """One line of progress: rewritten on a terminal, now and then elsewhere."""
+    """One line of progress, rewritten on a terminal, now and then elsewhere; alarms at once."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._live = sys.stderr.isatty()
         self._told = ""
         self._turn = 0
+        self._alarms: set[str] = set()
 
     def tell(self) -> None:
         """Say what is going on."""
         line = summary.progress(self._supervisor.status)
         self._turn += 1
+        for alarm in (*self._supervisor.status.get("alarms", ()), *self._supervisor.alarms):
+            if alarm not in self._alarms:
+                self._alarms.add(alarm)
+                say(f"{CLEAR if self._live else ''}  alarm     {alarm}")
         if self._live:
-            sys.stderr.write(f"\r\x1b[K  {line[:150]}")
+            sys.stderr.write(f"{CLEAR}  {line[:150]}")
             sys.stderr.flush()
-        elif self._turn % 25 == 1 and line != self._told:
+        elif self._turn % QUIET_TURNS == 1 and line != self._told:
             self._told = line
             say(f"  {line}")
 

@@ -1,23 +1,24 @@
 """The desk: hands what came in to its readers, each at its own pace.
 
-A reader (archive, analysis, preview) is a queue with a policy, taken from by one or more workers on
-one ROUTER socket. A worker says `hello`, then gives `credit` for so many frames; what it has in
-hand is known, so that it can be given to another when the worker dies.
+A reader (analysis, preview) is a queue with a policy, taken from by one or more workers on one
+ROUTER socket. A worker says `hello`, then gives `credit` for so many frames; what it has in hand
+is known, so that it can be given to another when the worker dies.
 
-    worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | receipt {..}
-                     | opened | closed | ping
-    desk -> worker   a message of ours (stream/wire), `bye`, or `who` (say hello again)
+    worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | ping
+                     receipt {..} | closed {..}                      (the archiver)
+    desk -> worker   frames {..} | tail {..} | a message of ours (stream/wire) | bye
+                     | who (say hello again)
 
-Decided 2026-11: results travel through the desk too, not by a socket of their own. Then one queue
-orders frames, results and the stop for the archive, and nothing has to be waited for twice; their
-bytes are passed on without a copy. Rejected: PUSH from each worker to the archive, where the stop
-of a run can overtake its last results.
+Pixels never pass here. Decided 2026-11: the spool is the shared memory. A frame is handed out as
+its place in the spool, which the worker maps; so one copy serves the disk and every reader, and a
+worker that is killed holds nothing that had to be won back. Rejected: slots in shared memory beside
+the spool, a second copy of each frame and a second thing to recover.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,28 +28,39 @@ import zmq
 from ..stream import wire
 from ..stream.backlog import Backlog
 from ..stream.errors import WireError
-from ..stream.messages import Buffer, Frame, Message, Result, RunStart, RunStop
+from ..stream.messages import Buffer, RunStart, RunStop
 from ..stream.sockets import UNBOUNDED, open_socket
+from ..stream.spool import Place
 from .logs import logger
 
 log = logger("desk")
 HAND_BYTES = 256 << 20
 """Bytes one worker may have in hand, beside its credit; one frame is always allowed."""
 WHO = b"who"
+BYE = b"bye"
+FRAMES = b"frames"
+TAIL = b"tail"
+ARCHIVE = "archive"
+"""The reader that takes no frames here: it follows the spool itself."""
 MOST_HANDS = 3
 """How many workers may die with a frame in hand before it is skipped: it may be what kills them."""
 
 
 @dataclass(slots=True)
 class Parcel:
-    """One message on its way to one reader."""
+    """One frame on its way to one reader: where it lies in the spool."""
 
-    parts: Sequence[Buffer]
+    run: str
+    number: int
+    place: Place
     nbytes: int
-    key: tuple[str, int] | None = None
-    """(run, number) of a frame; None for what must never be skipped."""
     hands: int = 0
     """How many workers have had it."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What it is known by."""
+        return self.run, self.number
 
 
 @dataclass(slots=True)
@@ -61,26 +73,25 @@ class Worker:
     in_hand: dict[tuple[str, int], Parcel] = field(default_factory=dict)
     nbytes: int = 0
     """Of the frames in hand."""
-    unsaid: deque[Parcel] = field(default_factory=deque)
-    """Results and stops it was told and has not called safe yet, in order (the archive)."""
 
     @property
     def free(self) -> bool:
         """Whether it can take one more frame."""
         return self.credit > 0 and (self.nbytes < HAND_BYTES or not self.in_hand)
 
-    def hand(self, key: tuple[str, int], parcel: Parcel) -> None:
+    def hand(self, parcel: Parcel) -> None:
         """Put a frame in its hand."""
         self.credit -= 1
         parcel.hands += 1
-        self.in_hand[key] = parcel
+        self.in_hand[parcel.key] = parcel
         self.nbytes += parcel.nbytes
 
-    def done(self, key: tuple[str, int]) -> None:
+    def done(self, key: tuple[str, int]) -> Parcel | None:
         """Take a frame out of its hand: it has answered."""
         parcel = self.in_hand.pop(key, None)
         if parcel is not None:
             self.nbytes -= parcel.nbytes
+        return parcel
 
 
 @dataclass(slots=True)
@@ -89,9 +100,8 @@ class Reader:
 
     name: str
     backlog: Backlog[Parcel]
-    ordered: bool = False
-    """Whether starts, results and stops stand in the queue too (the archive), or are told to
-    every worker at once (the rest)."""
+    pins: bool = True
+    """Whether the spool keeps a frame until this reader is done with it (all but the preview)."""
     workers: dict[str, Worker] = field(default_factory=dict)
 
 
@@ -107,12 +117,12 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a worker said of frames it was given."""
+    """What a worker said."""
 
     reader: str
     worker: str
     kind: str
-    """result | receipt | closed | hello"""
+    """hello | again | result | receipt | closed"""
     said: dict[str, Any]
     parts: Sequence[Buffer] = ()
 
@@ -122,6 +132,10 @@ class Desk:
 
     def __init__(self, endpoint: str, readers: Sequence[Reader]) -> None:
         self.readers = {reader.name: reader for reader in readers}
+        self.spools: Callable[[str], str] = str
+        """Where the spool of a run is."""
+        self.pinned: dict[str, Counter[int]] = defaultdict(Counter)
+        """By run: how many frames of each spool segment are still wanted."""
         self._starts: dict[str, Sequence[Buffer]] = {}
         # credit is the bound
         self.socket = open_socket(
@@ -135,71 +149,95 @@ class Desk:
         """Whether a reader that must lose nothing can take no more."""
         return any(r.backlog.policy == "wait" and r.backlog.full for r in self.readers.values())
 
-    def give(self, message: Message) -> list[Skipped]:
-        """Pass `message` on to every reader; say which frames gave way."""
+    def announce(self, message: RunStart | RunStop) -> None:
+        """Tell every worker that a run begins or ends."""
         parts = wire.encode(message)
-        if isinstance(message, Frame):
-            return self._give_frame(message, parts)
         if isinstance(message, RunStart):
             self._starts[message.run] = parts
-        elif isinstance(message, RunStop):
+        else:
             self._starts.pop(message.run, None)
-        self.give_parts(parts, everyone=not isinstance(message, Result))
-        return []
-
-    def give_parts(self, parts: Sequence[Buffer], *, everyone: bool) -> None:
-        """Pass on what is no frame: in order to the archive, at once to the others."""
         for reader in self.readers.values():
-            if reader.ordered:
-                # no bytes are charged: a result must not make the detector wait
-                reader.backlog.give_last(Parcel(parts, 0))
-                self._hand_out(reader)
-            elif everyone:
-                for worker in reader.workers.values():
+            for worker in reader.workers.values():
+                if reader.name != ARCHIVE:
                     self._send(worker, parts)
 
-    def _give_frame(self, frame: Frame, parts: Sequence[Buffer]) -> list[Skipped]:
+    def tell(self, reader: str, what: dict[str, Any]) -> None:
+        """Tell every worker of a reader how far the spool of a run goes."""
+        for worker in self.readers[reader].workers.values():
+            self._send(worker, [TAIL, orjson.dumps(what)])
+
+    def give(self, run: str, number: int, place: Place, nbytes: int) -> list[Skipped]:
+        """Queue a frame for every reader; say which gave way. `hand_out` sends what is queued."""
         skipped = []
-        nbytes = frame.nbytes
         for reader in self.readers.values():
-            parcel = Parcel(parts, nbytes, (frame.run, frame.number))
+            if reader.name == ARCHIVE:
+                continue
+            parcel = Parcel(run, number, place, nbytes)
+            if reader.pins:
+                self.pinned[run][place.segment] += 1
             for lost in reader.backlog.offer(parcel, nbytes):
-                if lost.key is not None:
-                    reason = "decimated" if lost is parcel else "backlog_full"
-                    skipped.append(Skipped(reader.name, *lost.key, reason))
-            self._hand_out(reader)
+                reason = "decimated" if lost is parcel else "backlog_full"
+                skipped.append(self._skip(reader, lost, reason))
         return skipped
 
-    def _hand_out(self, reader: Reader) -> None:
-        backlog = reader.backlog
-        while (parcel := backlog.peek()) is not None and reader.workers:
-            worker = max(reader.workers.values(), key=lambda w: (w.free, w.credit))
-            if parcel.key is not None and not worker.free:
-                return
-            backlog.take()
-            if parcel.key is not None:
-                worker.hand(parcel.key, parcel)
-            else:
-                worker.unsaid.append(parcel)
-            self._send(worker, parcel.parts)
+    def _skip(self, reader: Reader, parcel: Parcel, reason: str) -> Skipped:
+        self._unpin(reader, parcel)
+        return Skipped(reader.name, parcel.run, parcel.number, reason)
+
+    def _unpin(self, reader: Reader, parcel: Parcel) -> None:
+        if reader.pins:
+            pins = self.pinned[parcel.run]
+            pins[parcel.place.segment] -= 1
+            if pins[parcel.place.segment] <= 0:
+                del pins[parcel.place.segment]
+
+    def hand_out(self) -> None:
+        """Send what is queued to the workers that have asked for it."""
+        for reader in self.readers.values():
+            while (worker := self._freest(reader)) is not None:
+                self._hand(reader, worker)
+
+    def _freest(self, reader: Reader) -> Worker | None:
+        free = [w for w in reader.workers.values() if w.free] if len(reader.backlog) else []
+        return max(free, key=lambda w: (w.credit, -len(w.in_hand)), default=None)
+
+    def _hand(self, reader: Reader, worker: Worker) -> None:
+        """One message with as many frames of one run as the worker can take, and its fair share."""
+        first = reader.backlog.peek()
+        if first is None:
+            return
+        share = -(-len(reader.backlog) // len(reader.workers))
+        refs: list[tuple[int, ...]] = []
+        while worker.free and len(refs) < share:
+            parcel = reader.backlog.peek()
+            if parcel is None or parcel.run != first.run:
+                break
+            reader.backlog.take()
+            worker.hand(parcel)
+            at = parcel.place
+            refs.append((parcel.number, at.segment, at.offset, at.nbytes))
+        head = {"run": first.run, "spool": self.spools(first.run), "refs": refs}
+        self._send(worker, [FRAMES, orjson.dumps(head)])
 
     def _send(self, worker: Worker, parts: Sequence[Buffer]) -> None:
         self.socket.send_multipart([worker.identity, *parts], copy=False)
 
+    # what the workers say
+
     def serve(self) -> Iterator[Receipt | Skipped]:
-        """Take what the workers say, and hand out what they have credit for."""
+        """Hear what the workers said, without waiting."""
         while True:
             try:
                 identity, kind, *parts = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
             except ValueError:
-                continue
+                continue  # a stranger's message of one part
+            buffers = [part.buffer for part in parts]
             try:
-                buffers = [part.buffer for part in parts]
-                yield from list(self._heard(identity.bytes, kind.bytes, buffers))
-            except (WireError, ValueError, KeyError, TypeError, IndexError) as error:
-                log.warning("nonsense at the desk", said=kind.bytes[:20], error=repr(error)[:200])
+                yield from self._heard(bytes(identity.buffer), bytes(kind.buffer), buffers)
+            except (WireError, orjson.JSONDecodeError, LookupError, TypeError, ValueError) as error:
+                log.warning("a worker said nonsense", error=repr(error)[:200])
 
     def _heard(
         self, identity: bytes, kind: bytes, parts: Sequence[Buffer]
@@ -217,14 +255,13 @@ class Desk:
         reader, worker = known
         if kind == b"credit":
             worker.credit += int(orjson.loads(parts[0])["n"])
-            self._hand_out(reader)
             return
         said = wire.read_head(parts) if kind == b"result" else orjson.loads(parts[0])
-        for _ in range(min(int(said.get("told", 0)), len(worker.unsaid))):
-            worker.unsaid.popleft()
-        for number in said.get("frames", ()):
-            worker.done((said["run"], number))
-        self._hand_out(reader)
+        if kind == b"result":
+            for number in said["frames"]:
+                parcel = worker.done((said["run"], number))
+                if parcel is not None:
+                    self._unpin(reader, parcel)
         yield Receipt(reader.name, worker.name, kind.decode(), said, parts)
 
     def _hello(self, identity: bytes, said: dict[str, Any]) -> Iterator[Receipt | Skipped]:
@@ -241,41 +278,35 @@ class Desk:
         worker = Worker(identity, name, int(said["credit"]))
         reader.workers[name] = worker
         self._by_identity[identity] = (reader, worker)
-        for parts in self._starts.values():
-            if not reader.ordered or before is not None:
+        if reader.name != ARCHIVE:
+            for parts in self._starts.values():
                 self._send(worker, parts)
-                if reader.ordered:
-                    worker.unsaid.append(Parcel(parts, 0))
         yield Receipt(reader.name, name, "hello" if before is None else "again", said)
-        self._hand_out(reader)
 
     def _bereave(self, reader: Reader, worker: Worker) -> Iterator[Skipped]:
         """Take back what a dead worker had in hand, first come first."""
         self._by_identity.pop(worker.identity, None)
-        for key, parcel in reversed(worker.in_hand.items()):
-            if parcel.hands >= MOST_HANDS and not reader.ordered:
-                yield Skipped(reader.name, *key, "crashed_the_analysis")
+        for parcel in reversed(worker.in_hand.values()):
+            if parcel.hands >= MOST_HANDS:
+                yield self._skip(reader, parcel, "crashed_the_analysis")
             else:
                 reader.backlog.give_back(parcel, parcel.nbytes)
-        for parcel in worker.unsaid:  # after the frames they speak of
-            if parcel.parts not in self._starts.values():
-                reader.backlog.give_last(parcel)
         log.warning("a worker died", worker=worker.name, in_hand=len(worker.in_hand))
 
-    def withdraw(self, reader: str, run: str, reason: str) -> Iterator[Skipped]:
-        """Take the frames of `run` out of a reader's queue and hands: nobody waits for them."""
+    def withdraw(self, reader: str, run: str | None, reason: str) -> Iterator[Skipped]:
+        """Take the frames of `run` (None: of all) out of a reader's queue and hands."""
         way = self.readers[reader]
-        for parcel in way.backlog.withdraw(lambda p: p.key is not None and p.key[0] == run):
-            if parcel.key is not None:
-                yield Skipped(reader, *parcel.key, reason)
+        for parcel in way.backlog.withdraw(lambda p: run is None or p.run == run):
+            yield self._skip(way, parcel, reason)
         for worker in way.workers.values():
-            for key in [key for key in worker.in_hand if key[0] == run]:
-                worker.done(key)
-                yield Skipped(reader, *key, reason)
+            for key in [key for key in worker.in_hand if run is None or key[0] == run]:
+                held = worker.done(key)
+                if held is not None:
+                    yield self._skip(way, held, reason)
 
     def close(self) -> None:
         """Say goodbye to every worker."""
         for reader in self.readers.values():
             for worker in reader.workers.values():
-                self._send(worker, [b"bye"])
+                self._send(worker, [BYE])
         self.socket.close(1000)

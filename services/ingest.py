@@ -1,42 +1,51 @@
 """Ingest: the one process that owns the detector's socket.
 
-It receives, keeps the account, and hands everything on at the desk; it never looks at a pixel.
-Notices (its state and account, a few times a second) and results go out on the bus.
+It receives, keeps the account, puts every frame into the spool, and hands everything on at the
+desk; it never looks at a pixel. Notices (its state and account, a few times a second) and results
+go out on the bus.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 import zmq
 
 from ..stream import wire
-from ..stream.backlog import Backlog
-from ..stream.ledger import Ledger, Run
+from ..stream.errors import SpoolError, WireError
+from ..stream.ledger import Ledger
 from ..stream.messages import Frame, Message, Refusal, RunStart, RunStop
 from ..stream.sources import Incoming, Source
-from . import status
-from .desk import Desk, Parcel, Reader, Receipt, Skipped
+from ..stream.spool import Mark, SpoolRoot
+from . import recovery, status
+from .closing import Closing
+from .desk import ARCHIVE, Desk, Receipt, Skipped
+from .doors import results_door
 from .feeds import open_feed
 from .latency import Latencies
 from .logs import logger
 from .notices import Bus
 from .rates import Rates
+from .readers import Cut, readers
 from .service import Life, Plan
 from .settings import Settings
-from .totals import Totals
+from .spools import EVERYTHING, Spools, claimer, segment_bytes
 
 log = logger("ingest")
 NOTICE_PERIOD_S = 0.2
-SHOWN_RUNS = 50
-"""Closed runs in a notice; the totals count them all."""
-LATE_GRACE_NS = 100_000_000
-"""Frames that come so shortly after the end still belong to the run."""
+TELL_PERIOD_S = 0.02
+"""How often the archiver hears of new frames at most."""
+ADOPT_PERIOD_S = 5.0
+"""How often it is looked for spools whose service is gone."""
+RETRY_S = 0.2
+"""A spool that refused a frame is tried again so often."""
 
 
 def run(plan: Plan, life: Life) -> int:
@@ -44,6 +53,7 @@ def run(plan: Plan, life: Life) -> int:
     settings = plan.parsed()
     ingest = Ingest(settings, plan)
     try:
+        ingest.recover()
         while not (life.stopping or life.orphaned):
             ingest.step(0.05)
         ingest.drain(settings.service.drain_timeout_s, lambda: life.orphaned)
@@ -52,62 +62,107 @@ def run(plan: Plan, life: Life) -> int:
     return 0
 
 
-def readers(settings: Settings) -> list[Reader]:
-    """The ways out: the archive loses nothing, the analysis as set, the preview has the newest."""
-    ways = [Reader("preview", Backlog("newest", 1))]
-    if settings.archive.enabled:
-        backlog = Backlog[Parcel]("wait", 100_000, int(settings.archive.backlog_mb * 1e6))
-        ways.append(Reader("archive", backlog, ordered=True))
-    analysis = settings.analysis
-    if analysis.workers:
-        ways.append(
-            Reader("analysis", Backlog(analysis.policy, analysis.backlog, n=analysis.every))
-        )
-    return ways
-
-
 class Ingest:
-    """What ingest knows: the ledger, the desk, and how fast things go."""
+    """What ingest knows: the ledger, the spools, the desk, and how fast things go."""
 
     def __init__(self, settings: Settings, plan: Plan) -> None:
         self.settings = settings
+        root = SpoolRoot(Path(plan.spool), segment_bytes=segment_bytes(settings.spool))
+        self.spools = Spools(root, settings.spool, claimer(settings, plan))
         self.source: Source = open_feed(settings)
         self.desk = Desk(plan.desk, readers(settings))
-        self.bus = Bus([plan.bus, *([settings.bus.results] if settings.bus.results else [])])
+        self.desk.spools = self.spools.path_of
+        self.bus = Bus([plan.bus], results_door(settings))
         self.ledger = Ledger(settings.source.name, int(settings.source.end_timeout_s * 1e9))
         self.calibration = settings.calibration.as_json()
         self.latencies = Latencies()
         self.run_latencies: dict[str, Latencies] = {}
         self.rates = Rates()
-        self.closed: deque[dict[str, Any]] = deque(maxlen=SHOWN_RUNS)
-        self.totals = Totals()
         self.alarms: dict[str, str] = {}
+        self.closing = Closing(self)
         self.draining = False
+        self._began_ns = time.time_ns()
         self.last_frame_ns = 0
-        self.parts: dict[str, list[str]] = {}
-        """Files that were begun for a run; more than one when an archiver died."""
-        self.closing: dict[str, dict[str, Any]] = {}
-        self.split: set[str] = set()
-        """Runs whose archiver died: their frames lie in several files."""
         self.failures: Counter[str] = Counter()
-        self._drain_since: dict[str, float] = {}
+        self._stuck: deque[Message] = deque()
+        """What the spool could not take yet; nothing more is received until it has."""
+        self._leftovers: list[tuple[recovery.Leftover, bool]] = []
+        """Runs of earlier processes that wait for their name; whether of this service."""
+        self._retry_at = 0.0
+        self._adopted = 0.0
+        self._cut = Cut(settings.analysis.stall_timeout_s)
+        self._told = 0.0
         self._noticed = 0.0
         self._poller = zmq.Poller()
         self._poller.register(self.desk.socket, zmq.POLLIN)
+
+    # what a crash left
+
+    def recover(self) -> None:
+        """Find every run that is still in a spool, of this service or of one that is gone."""
+        self._leftovers += [(found, True) for found in recovery.leftovers(self.spools.root)]
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take over what services left that are gone; one may still be on its way out."""
+        self._adopted = time.monotonic()
+        with contextlib.suppress(OSError):  # the folder is gone: the spool itself says so
+            for root in recovery.abandoned(self.spools.root, self.spools.roots):
+                self.spools.watch(root)
+                self._leftovers += [(found, False) for found in recovery.leftovers(root)]
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Go on with the runs that were found; of two with one name the second waits."""
+        for found, own in list(self._leftovers):
+            key = found.run.start.run
+            if key not in self.spools.runs and key not in self.ledger.runs:
+                self._leftovers.remove((found, own))
+                self._go_on(found, own)
+
+    def _go_on(self, found: recovery.Leftover, own: bool) -> None:
+        run, key = found.run, found.run.start.run
+        words = f"run {key}: {len(found.places)} frames were recovered from the spool"
+        log.warning("recovered", run=key, frames=len(found.places), torn=found.spooled.files.torn)
+        self.alarms[f"recovered {key}"] = words
+        self.spools.adopt(found.spooled)
+        self.desk.announce(run.start)
+        self.desk.tell(ARCHIVE, found.spooled.tail)
+        if not own:
+            self.closing.recovered.add(key)
+        if found.stop is not None:
+            self.closing.resume(found)
+            return
+        run.last_ns = time.monotonic_ns()
+        self.ledger.restore(run)
+        self.run_latencies[key] = Latencies()
+        if self.source.socket is None:
+            # recorded files won't go on with it
+            self.ledger.end(key, "incomplete", "the service was killed during this run")
+        if not self.settings.analysis.workers or self.settings.analysis.policy != "wait":
+            self._skip(key, found.unseen, "ingest_died")
+            return
+        for number in found.unseen:
+            place = found.places[number]
+            self.hear(self.desk.give(key, number, place, place.nbytes))
 
     # one step
 
     def step(self, timeout_s: float) -> None:
         """Wait for something, at most `timeout_s`; then receive, hand out, and tell."""
-        full = self.desk.full or self.ledger.crowded
+        self._unstick()
+        full = self.desk.full or self.ledger.crowded or self.spools.full or bool(self._stuck)
         reading = not (full or self.draining or self.source.exhausted)
         self._wait(timeout_s, reading)
         if reading:
             for message in self.source.receive():
                 self.enter(message)
-        self._hear(self.desk.serve())
-        self.ledger.tick(time.monotonic_ns())
-        self._close_runs()
+        self.hear(self.desk.serve())
+        self.desk.hand_out()
+        self._cut_off()
+        self.ledger.tick(time.monotonic_ns(), listening=not full)
+        self.closing.look()
+        self._tell()
         if time.monotonic() - self._noticed > NOTICE_PERIOD_S:
             self.notice()
 
@@ -129,21 +184,58 @@ class Ingest:
             if message.reason == "unreadable_file":
                 self.alarms["file"] = message.detail
         for passed in self.ledger.enter(message, time.monotonic_ns()):
-            self._pass_on(passed)
+            if self._stuck or not self._pass_on(passed):
+                self._stuck.append(passed)
 
-    def _pass_on(self, message: Message) -> None:
-        if isinstance(message, RunStart):
-            message = replace(message, calibration=self._calibrated(message))
-            self.ledger.runs[message.run].start = message
-            log.info("run started", run=message.run, expected=message.expected)
-            self.run_latencies[message.run] = Latencies()
-            self.bus.send(wire.encode(message))
-        elif isinstance(message, RunStop):
-            self.run_latencies.pop(message.run, None)
-        elif isinstance(message, Frame):
-            self.last_frame_ns = message.received_ns
-            self.rates.count("in", message.nbytes)
-        self._hear(self.desk.give(message))
+    def _unstick(self) -> None:
+        """Try again what the spool refused; it is neither lost nor overtaken."""
+        if not self._stuck or time.monotonic() < self._retry_at:
+            return
+        while self._stuck and self._pass_on(self._stuck[0]):
+            self._stuck.popleft()
+        if not self._stuck:
+            self.alarms.pop("spool", None)
+
+    def _pass_on(self, message: Message) -> bool:
+        """Give on what the ledger let through; false if the spool could not take it."""
+        try:
+            if isinstance(message, RunStart):
+                self._begin(message)
+            elif isinstance(message, Frame):
+                self._take(message)
+            elif isinstance(message, RunStop):
+                self.run_latencies.pop(message.run, None)
+                self.desk.announce(message)
+        except SpoolError as error:
+            self._retry_at = time.monotonic() + RETRY_S
+            self.alarms["spool"] = f"nothing more is received: {error}"
+            log.warning("the spool refused", error=str(error))
+            return False
+        return True
+
+    def _begin(self, start: RunStart) -> None:
+        start = replace(start, calibration=self._calibrated(start))
+        self.ledger.runs[start.run].start = start
+        log.info("run started", run=start.run, expected=start.expected)
+        self.run_latencies[start.run] = Latencies()
+        self.bus.send(wire.encode(start))
+        self.desk.announce(start)
+
+    def _take(self, frame: Frame) -> None:
+        key = frame.run
+        if key not in self.spools.runs:  # with the first frame: a start alone leaves no file
+            run = self.ledger.runs[key]
+            self.spools.begin(run.start, run.series, orphan=run.orphan)
+        try:
+            place = self.spools.append(frame)
+        except WireError as error:  # a stranger's head: deeper or longer than JSON can be
+            self.ledger.refused(key, [frame.number], error.reason)
+            self.spools.note(key, "unfit", ranges=[(frame.number,) * 2], reason=error.reason)
+            return
+        self.last_frame_ns = frame.received_ns
+        nbytes = frame.nbytes
+        self.rates.count("in", nbytes)
+        self.hear(self.desk.give(key, frame.number, place, nbytes))
 
     def _calibrated(self, start: RunStart) -> dict[str, Any]:
         said = dict(start.calibration)
@@ -152,150 +244,141 @@ class Ingest:
             return {**said, **self.calibration, "origin": origin}
         return {**said, **self.calibration}
 
-    def _hear(self, heard: Iterable[Receipt | Skipped]) -> None:
+    # what the readers say
+
+    def hear(self, heard: Iterable[Receipt | Skipped]) -> None:
+        """Take what the workers said, and what gave way."""
         for said in heard:
             if isinstance(said, Skipped):
                 if said.reader == "analysis":
-                    self.ledger.skipped(said.run, [said.number], said.reason)
+                    self._skip(said.run, [said.number], said.reason)
             elif said.kind == "result":
                 self._result(said)
-            elif said.kind == "receipt":
-                self._receipt(said.said)
-            elif said.kind == "opened":
-                self.parts.setdefault(said.said["run"], []).append(said.said["part"])
-            elif said.kind == "closed":
-                self._archive_closed(said.said)
-            elif said.kind == "again" and said.reader == "archive":
-                self._archiver_died()
-            elif said.kind == "hello":
-                self._rejoin(said.said.get("open", {}))
+            elif said.reader == ARCHIVE:
+                self._archiver(said)
+
+    def _archiver(self, receipt: Receipt) -> None:
+        said = receipt.said
+        if receipt.kind == "receipt":
+            self._receipt(said)
+        elif receipt.kind == "closed":
+            self.closing.archived(said)
+        elif receipt.kind in ("hello", "again"):
+            for spooled in self.spools.runs.values():
+                self.desk.tell(ARCHIVE, spooled.tail)
+
+    def _skip(self, run: str, numbers: list[int], reason: str) -> None:
+        if numbers and self.ledger.skipped(run, numbers, reason):
+            self.spools.skipped(run, numbers, reason)
 
     def _result(self, receipt: Receipt) -> None:
         head = receipt.said
         run, frames = head["run"], head["frames"]
         if head["error"] is None:
-            self.ledger.processed(run, frames)
-            now = time.time_ns()
-            of_run = self.run_latencies.get(run, self.latencies)
-            for _ in frames:
-                self.latencies.add(head["detector_ns"], head["received_ns"], now)
-                if of_run is not self.latencies:
-                    of_run.add(head["detector_ns"], head["received_ns"], now)
+            fresh = self.ledger.processed(run, frames)
+            self._time(run, head)
         else:
             reason = str(head["provenance"].get("failure", "failed"))
-            self.ledger.skipped(run, frames, reason)
-            self.failures[reason] += len(frames)
+            fresh = self.ledger.skipped(run, frames, reason)
+            self.failures[reason] += fresh
+        if not fresh:
+            log.info("a second answer was dropped", run=run, frames=frames[:8])
+            return
         self.rates.count("out", n=len(frames))
         self.bus.send(receipt.parts)
-        self.desk.give_parts(receipt.parts, everyone=False)
+        self.spools.result(run, head, receipt.parts)
+
+    def _time(self, run: str, head: dict[str, Any]) -> None:
+        now = time.time_ns()
+        if head["received_ns"] < self._began_ns:
+            return  # it is replayed, or was recovered: how long it lay there says nothing
+        for of in (self.latencies, self.run_latencies.get(run)):
+            if of is not None:
+                of.add(head["detector_ns"], head["received_ns"], now, n=len(head["frames"]))
 
     def _receipt(self, said: dict[str, Any]) -> None:
-        self.ledger.archived(said["run"], said.get("archived", ()))
-        for reason, numbers in said.get("refused", {}).items():
-            self.ledger.refused(said["run"], numbers, reason)
-        for reason, numbers in said.get("skipped", {}).items():
-            self.ledger.skipped(said["run"], numbers, reason)
-        if said.get("alarm"):
-            self.alarms["archive"] = str(said["alarm"])
-
-    def _rejoin(self, books: dict[str, dict[str, Any]]) -> None:
-        for run, book in books.items():
-            kept = (n for first, last in book["kept"] for n in range(first, last + 1))
-            self.ledger.rejoin(run, kept, time.monotonic_ns())
-            self.parts.setdefault(run, []).append(book["part"])
-
-    def _archiver_died(self) -> None:
-        self.split.update(run for run in (*self.ledger.runs, *self.closing) if run in self.parts)
-
-    # the end of runs
-
-    def _close_runs(self) -> None:
-        limit = self.settings.service.drain_timeout_s
-        for key in [k for k, s in self.closing.items() if time.monotonic() - s["since"] > limit]:
-            self._archive_closed({"run": key, "error": "the archive did not close in time"})
-        draining = [run for run in self.ledger.runs.values() if run.state == "draining"]
-        for run in draining:
-            key = run.start.run
-            since = self._drain_since.setdefault(key, time.monotonic())
-            overdue = time.monotonic() - since > self.settings.service.drain_timeout_s
-            grace = time.monotonic_ns() - run.last_ns < LATE_GRACE_NS and not self.draining
-            if not (self._settled(run) or overdue) or grace:
-                continue
-            if overdue and "analysis" in self.desk.readers:
-                self._hear(self.desk.withdraw("analysis", key, "drain_timeout"))
-            self._close_run(run)
-
-    def _settled(self, run: Run) -> bool:
-        account = run.account
-        analysed = not self.settings.analysis.workers or account.analysed()
-        return analysed and account.closes(self.settings.archive.enabled)
-
-    def _close_run(self, run: Run) -> None:
-        key = run.start.run
-        archive = self.settings.archive.enabled
-        stop = self.ledger.close(key, archive=archive, time_ns=time.time_ns())
-        self._drain_since.pop(key, None)
-        latencies = self.run_latencies.pop(key, Latencies())
-        summary = {
-            "run": key,
-            "status": stop.status,
-            "reason": stop.reason,
-            "orphan": run.orphan,
-            "account": dict(stop.account),
-            "latency_ms": latencies.as_json(),
-            "archive": None,
-            "archives": [],
-            "since": time.monotonic(),
-        }
-        log.info("run closed", run=key, status=stop.status, reason=stop.reason)
-        if stop.status == "incomplete":
-            self.alarms["run"] = f"run {key} is incomplete: {stop.reason}"
-        elif stop.status == "complete" and stop.account["missing"]:
-            self.alarms["run"] = f"run {key}: {stop.account['missing']} frames never came"
-        self.bus.send(wire.encode(stop))
-        self._hear(self.desk.give(stop))
-        if archive:
-            self.closing[key] = summary
-        else:
-            self._closed(summary)
-        self.notice()
-
-    def _closed(self, summary: dict[str, Any]) -> None:
-        self.closed.append(summary)
-        self.totals.count(summary)
-
-    def _archive_closed(self, said: dict[str, Any]) -> None:
         run = said["run"]
-        summary = self.closing.pop(run, None)
-        if summary is None:
+        self.ledger.archived(run, said.get("archived", ()))
+        for reason, numbers in said.get("refused", {}).items():
+            self.ledger.refused(run, numbers, reason)
+            self.spools.note(run, "unfit", ranges=[(n, n) for n in numbers], reason=reason)
+        if "held_before" in said:
+            # told apart from `archived`, which may not have come: soon nobody can ask the spool
+            self.ledger.archived(run, said["held"])
+            self.spools.hold(run, said["held_before"], said["held"])
+        if "at" in said:
+            self._missed(run, Mark(*said["at"]))
+        if "alarm" in said:
+            self.alarms.pop("archive", None)
+            if said["alarm"]:
+                self.alarms["archive"] = str(said["alarm"])
+
+    def _missed(self, run: str, at: Mark) -> None:
+        """When the archive is through with a spool, what it did not find there is lost: say so."""
+        known, spooled = self.ledger.runs.get(run), self.spools.runs.get(run)
+        if known is None or spooled is None or known.state != "draining" or self._stuck:
             return
-        parts, path, error = self.parts.pop(run, []), said.get("path"), said.get("error")
-        summary["archive"] = path or (parts[-1] if parts else None)
-        summary["archives"] = [*parts[:-1], *([path] if path else parts[-1:])]
-        if run in self.split:
-            self.split.discard(run)
-            error = f"the archiver died; the frames lie in {', '.join(summary['archives'])}"
-        if error:
-            summary["status"] = "incomplete"
-            summary["reason"] = f"{summary['reason']}; {error}"
-            self.alarms["archive"] = f"run {run}: {error}"
-        self._closed(summary)
-        self.notice()
+        if at >= spooled.files.frames.end and (gone := known.account.unkept):
+            self.ledger.refused(run, gone, "spool_damaged")
+
+    def _cut_off(self) -> None:
+        """Cut an analysis that has made a detector wait for too long; the run goes on."""
+        analysis = self.desk.readers.get("analysis")
+        if analysis is None or self.source.socket is None:
+            return
+        if self._cut.due(analysis.backlog.full):
+            self.alarms["analysis"] = (
+                f"the analysis made the detector wait for {self._cut.timeout_s:g} s: what waited "
+                "was skipped; add workers, or set analysis.policy to 'newest' or 'every-n'"
+            )
+            self.hear(self.desk.withdraw("analysis", None, "stalled"))
+
+    def _tell(self) -> None:
+        """Tell the archiver how far the spools go now."""
+        now = time.monotonic()
+        if now - self._told < TELL_PERIOD_S:
+            return
+        self._told = now
+        archived = ARCHIVE in self.desk.readers
+        for spooled in self.spools.runs.values():
+            if not archived:
+                spooled.held_before = EVERYTHING
+            elif spooled.told != spooled.marks:
+                spooled.told = spooled.marks
+                self.desk.tell(ARCHIVE, spooled.tail)
+
+    # the end
 
     def drain(self, timeout_s: float, hopeless: Any) -> None:
         """Stop receiving; finish what came, as far as it goes in time."""
         self.draining = True
+        for message in self._stuck:
+            if isinstance(message, Frame):
+                self.ledger.refused(message.run, [message.number], "spool_failed")
+        self._stuck.clear()
         self.ledger.stop_all("the service was stopped")
         until = time.monotonic() + timeout_s + 2
-        while (self.ledger.runs or self.closing) and time.monotonic() < until and not hopeless():
+        while (self.ledger.runs or self.closing.open) and time.monotonic() < until:
+            if hopeless():
+                break
             self.step(0.02)
-        for key in list(self.closing):
-            self._archive_closed({"run": key, "error": "the archive did not close in time"})
+        self.closing.give_up()
         self.notice(state="closed")
 
     def notice(self, state: str | None = None) -> None:
         """Publish the state, the account and the pace."""
         self._noticed = time.monotonic()
+        if time.monotonic() - self._adopted > ADOPT_PERIOD_S:
+            self._adopt()
+        self._take_up()
+        for key in self.spools.put_back():
+            self.alarms["spool folder"] = (
+                f"run {key}: its spool was deleted; what was not archived yet was put back as far "
+                "as it was still open; find out who deletes files there"
+            )
+        self.spools.trim(self.desk.pinned)
+        for key, run in self.ledger.runs.items():
+            self.spools.count(key, run.account)
         said = status.of(self, state)
         self.bus.send([orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)])
 
@@ -304,3 +387,4 @@ class Ingest:
         self.source.close()
         self.desk.close()
         self.bus.close()
+        self.spools.close()

@@ -20,14 +20,14 @@ class Latencies:
     by_detector: int = 0
     """How many were measured from the detector's own time stamp."""
 
-    def add(self, detector_ns: int | None, received_ns: int, done_ns: int) -> float:
-        """Take one frame; give its latency in s."""
+    def add(self, detector_ns: int | None, received_ns: int, done_ns: int, *, n: int = 1) -> float:
+        """Take `n` frames of one result; give their latency in s."""
         began = received_ns
         if detector_ns is not None and 0 <= received_ns - detector_ns < BELIEVED_S * 1e9:
             began = detector_ns
-            self.by_detector += 1
+            self.by_detector += n
         seconds = max(done_ns - began, 0) / 1e9
-        self.milliseconds.append(seconds * 1e3)
+        self.milliseconds.extend([seconds * 1e3] * n)
         return seconds
 
     def as_json(self) -> dict[str, Any]:

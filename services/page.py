@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
+import orjson
 import zmq
-import zmq.asyncio
 
-from ..stream import wire
-from ..stream.errors import WireError
+from ..stream.errors import StreamError
 from ..stream.messages import Frame
+from ..stream.sockets import open_async_socket
+from ..stream.spool import Place, SpoolViews
 from . import notices
-from .desk import WHO
+from .desk import FRAMES, WHO
+from .doors import page_hosts
 from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
@@ -33,7 +36,7 @@ def run(plan: Plan, life: Life) -> int:
 async def _serve(plan: Plan, life: Life) -> int:
     settings = plan.parsed().viewer
     state = ViewState()
-    hosts = ("127.0.0.1", "localhost", settings.host, *settings.allowed_hosts)
+    hosts = page_hosts(settings)
     server = Server(create_app(state, token=plan.token, allowed_hosts=hosts))
     await server.start(listening_socket(settings.host, plan.page_port))
     tasks = [
@@ -53,9 +56,7 @@ async def _serve(plan: Plan, life: Life) -> int:
 
 
 async def _bus(endpoint: str, state: ViewState) -> None:
-    listener = zmq.asyncio.Context.instance().socket(zmq.SUB)
-    listener.setsockopt(zmq.RCVHWM, notices.MOST_WAITING)
-    listener.setsockopt(zmq.LINGER, 0)
+    listener = open_async_socket(zmq.SUB, receive_hwm=notices.MOST_HEARD)
     listener.subscribe(b"")
     listener.connect(endpoint)
     while True:
@@ -66,8 +67,8 @@ async def _bus(endpoint: str, state: ViewState) -> None:
 
 
 async def _previews(endpoint: str, state: ViewState) -> None:
-    desk = zmq.asyncio.Context.instance().socket(zmq.DEALER)
-    desk.setsockopt(zmq.LINGER, 0)
+    desk = open_async_socket(zmq.DEALER)
+    views = SpoolViews()
     desk.connect(endpoint)
     await desk.send_multipart([b"hello", HELLO])
     while True:
@@ -75,12 +76,20 @@ async def _previews(endpoint: str, state: ViewState) -> None:
             await desk.send_multipart([b"ping", b"{}"])  # ingest may have been started anew
             continue
         buffers = [part.buffer for part in await desk.recv_multipart(copy=False)]
-        if bytes(buffers[0]) == WHO:
+        word = bytes(buffers[0][:16])
+        if word == WHO:
             await desk.send_multipart([b"hello", HELLO])
-            continue
-        with contextlib.suppress(WireError):
-            message = wire.decode(buffers)
-            if isinstance(message, Frame):
-                state.take(message)
-                await asyncio.sleep(PREVIEW_PERIOD_S)
-                await desk.send_multipart([b"credit", b'{"n":1}'])
+        elif word == FRAMES:
+            frame = _newest(views, orjson.loads(buffers[1]))
+            if frame is not None:
+                state.take(frame)
+            await asyncio.sleep(PREVIEW_PERIOD_S)
+            await desk.send_multipart([b"credit", b'{"n":1}'])
+
+
+def _newest(views: SpoolViews, head: dict[str, Any]) -> Frame | None:
+    """The frame that was handed out; None if the spool has forgotten it already."""
+    with contextlib.suppress(StreamError, OSError):
+        _, *at = head["refs"][-1]
+        return views.frame(head["spool"], Place(*at))
+    return None

@@ -19,7 +19,7 @@ from ..stream.errors import WireError
 from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
 from .logs import logger
 from .outcome import InvalidResultError, validated
-from .reader import DeskReader
+from .reader import DeskReader, Handed, Unreadable
 from .service import Life, Plan
 from .settings import AnalysisSettings
 
@@ -60,7 +60,12 @@ class Processor:
 
     def step(self) -> None:
         """Take one message, or close a batch that is old enough."""
-        message = self.desk.take(self._patience_ms())
+        for message in self.desk.take(self._patience_ms()):
+            self._take(message)
+        if self.batch is not None and self._due(self.batch):
+            self._answer(self.batch)
+
+    def _take(self, message: Handed) -> None:
         match message:
             case Frame():
                 self._collect(message)
@@ -68,8 +73,26 @@ class Processor:
                 self.starts[message.run] = message
             case RunStop():
                 self.starts.pop(message.run, None)
-        if self.batch is not None and self._due(self.batch):
+            case Unreadable():
+                self._give_up(message)
+        if self.batch is not None and len(self.batch.frames) >= self.settings.batch_size:
             self._answer(self.batch)
+
+    def _give_up(self, lost: Unreadable) -> None:
+        """Answer for a frame that is not there any more."""
+        start = self.starts.get(lost.run)
+        failed = Result(
+            source=start.source if start else "",
+            run=lost.run,
+            frames=(lost.number,),
+            analysis=self.settings.name,
+            data=xr.Dataset(),
+            provenance={"failure": "unreadable"},
+            error=lost.words,
+            done_ns=time.time_ns(),
+        )
+        self.desk.answer(wire.encode(failed))
+        self.desk.credit(1)
 
     def _patience_ms(self) -> int:
         if self.batch is None:

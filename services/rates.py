@@ -16,11 +16,14 @@ class Rates:
 
     nbytes: int = 0
     """All bytes that ever came in."""
+    frames: int = 0
+    """All frames that ever came in."""
     _slots: deque[tuple[float, dict[str, int]]] = field(default_factory=deque)
 
     def count(self, what: str, nbytes: int = 0, n: int = 1) -> None:
         """Count `n` of `what` now."""
         self.nbytes += nbytes
+        self.frames += n if what == "in" else 0
         now = time.monotonic()
         if not self._slots or now - self._slots[-1][0] > SLOT_S:
             self._slots.append((now, {}))

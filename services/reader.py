@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import orjson
 import zmq
 
 from ..stream import wire
-from ..stream.errors import WireError
-from ..stream.messages import Buffer, Message
+from ..stream.errors import StreamError, WireError
+from ..stream.messages import Buffer, Frame, Message
 from ..stream.sockets import UNBOUNDED, open_socket
-from .desk import WHO
+from ..stream.spool import Place, SpoolViews
+from .desk import BYE, FRAMES, TAIL, WHO
 from .logs import logger
 from .service import Life
 
 log = logger("reader")
-BYE = b"bye"
 PING_S = 1.0
 LAST_WAIT_S = 1.0
 """Told to stop, a reader goes when nothing came for so long: its desk may be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A frame that was handed out and is not in the spool any more, or damaged there."""
+
+    run: str
+    number: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How far the spool of a run goes (the archiver's news)."""
+
+    said: dict[str, Any]
+
+
+Handed: TypeAlias = Message | Unreadable | Tail
 
 
 class DeskReader:
@@ -33,12 +53,13 @@ class DeskReader:
         )
         self.socket.connect(endpoint)
         self.dismissed = False
+        self.asked_again = False
+        """Whether a new ingest asked who we are: it knows nothing of what was said before."""
         self.idle_s = 0.0
         """Since when nothing came."""
         self._heard = self._pinged = time.monotonic()
+        self._views = SpoolViews()
         self._hello = {"reader": reader, "worker": worker, "credit": credit}
-        self.open: Callable[[], dict[str, Any]] = dict
-        """What to tell a new ingest of the runs in hand (the archiver)."""
         self.say("hello", self._hello)
 
     def say(self, kind: str, what: dict[str, Any]) -> None:
@@ -53,25 +74,44 @@ class DeskReader:
         """Give the desk a result, encoded."""
         self.socket.send_multipart([b"result", *parts], copy=False)
 
-    def take(self, timeout_ms: int) -> Message | None:
-        """Take the next message, or None in time; `dismissed` after the desk said bye."""
+    def take(self, timeout_ms: int) -> list[Handed]:
+        """Take what comes next; nothing in time: an empty list. `dismissed` after a bye."""
         if not self.socket.poll(timeout_ms):
             self._wait()
-            return None
+            return []
         self._heard, self.idle_s = time.monotonic(), 0.0
         parts: Sequence[zmq.Frame] = self.socket.recv_multipart(copy=False)
         buffers: list[Buffer] = [part.buffer for part in parts]
-        if bytes(buffers[0]) == BYE:
+        word = bytes(buffers[0]) if len(buffers[0]) < 16 else b""
+        if word == BYE:
             self.dismissed = True
-            return None
-        if bytes(buffers[0]) == WHO:
-            self.say("hello", {**self._hello, "open": self.open()})
-            return None
+        elif word == WHO:
+            self.asked_again = True
+            self.say("hello", self._hello)
+        elif word == FRAMES:
+            return self._read(orjson.loads(buffers[1]))
+        elif word == TAIL:
+            return [Tail(orjson.loads(buffers[1]))]
+        else:
+            return self._decoded(buffers)
+        return []
+
+    def _read(self, head: dict[str, Any]) -> list[Handed]:
+        run, spool = head["run"], head["spool"]
+        return [self._frame(run, spool, number, Place(*at)) for number, *at in head["refs"]]
+
+    def _frame(self, run: str, spool: str, number: int, place: Place) -> Frame | Unreadable:
         try:
-            return wire.decode(buffers)
+            return self._views.frame(spool, place)
+        except (StreamError, OSError) as error:
+            return Unreadable(run, number, str(error))
+
+    def _decoded(self, buffers: Sequence[Buffer]) -> list[Handed]:
+        try:
+            return [wire.decode(buffers)]
         except WireError as error:
             log.error("the desk sent nonsense", error=str(error))
-            return None
+            return []
 
     def _wait(self) -> None:
         """Ask now and then whether the desk still knows us: ingest may have been started anew."""
@@ -88,3 +128,4 @@ class DeskReader:
     def close(self) -> None:
         """Let the last answers out, then close."""
         self.socket.close(5000)
+        self._views.close()

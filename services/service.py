@@ -60,6 +60,8 @@ class Plan:
     """Endpoint at which ingest hands out what came in."""
     bus: str
     """Endpoint at which ingest publishes results and notices."""
+    spool: str
+    """Folder of this service's spool."""
     folder: str
     """Private folder of this service: sockets and logs."""
     token: str = ""

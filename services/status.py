@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from .desk import Reader
+from .desk import ARCHIVE, Reader
 
 if TYPE_CHECKING:
     from .ingest import Ingest
@@ -32,27 +32,34 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "failures": dict(ingest.failures),
         "rates": ingest.rates.as_json(),
         "latency_ms": ingest.latencies.as_json(),
-        "readers": {name: queue(reader) for name, reader in ingest.desk.readers.items()},
+        "readers": {name: queue(ingest, reader) for name, reader in ingest.desk.readers.items()},
         "archive": archive(ingest),
+        "spool": spool(ingest),
         "last_frame_ns": ingest.last_frame_ns,
         "alarms": alarms(ingest),
         "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
         "device": "cpu",
         "bytes_received": ingest.rates.nbytes,
         "exhausted": ingest.source.exhausted,
-        "closed": list(ingest.closed),
-        "totals": ingest.totals.as_json(),
-        "open": len(ingest.ledger.runs) + len(ingest.closing),
+        "closed": list(ingest.closing.closed),
+        "totals": ingest.closing.totals.as_json(),
+        "open": len(ingest.ledger.runs) + len(ingest.closing.open),
     }
 
 
-def queue(reader: Reader) -> dict[str, Any]:
-    """How full a reader's queue is, and who takes from it."""
-    backlog = reader.backlog
+def queue(ingest: Ingest, reader: Reader) -> dict[str, Any]:
+    """How full a reader's queue is, and who takes from it; the archive's queue is the spool."""
+    backlog, spools = reader.backlog, ingest.spools
+    waiting, capacity, fill = len(backlog), backlog.capacity, backlog.fill
+    if reader.name == ARCHIVE:
+        accounts = [run.account for run in ingest.ledger.runs.values()]
+        waiting = sum(len(a.received) - len(a.archived) - len(a.refused) for a in accounts)
+        each = ingest.rates.nbytes / max(ingest.rates.frames, 1)
+        capacity, fill = int(spools.budget / max(each, 1.0)), spools.fill
     return {
-        "queue": len(backlog),
-        "capacity": backlog.capacity,
-        "fill": round(backlog.fill, 3),
+        "queue": waiting,
+        "capacity": capacity,
+        "fill": round(fill, 3),
         "policy": backlog.policy,
         "workers": len(reader.workers),
     }
@@ -67,18 +74,38 @@ def archive(ingest: Ingest) -> dict[str, Any]:
         free = shutil.disk_usage(folder).free
     except OSError:
         free = None
-    backlog = ingest.desk.readers["archive"].backlog
-    path = next((str(s["archive"]) for s in reversed(ingest.closed) if s["archive"]), None)
-    return {"path": path or str(folder), "free_bytes": free, "backlog_bytes": backlog.nbytes}
+    path = next((str(s["archive"]) for s in reversed(ingest.closing.closed) if s["archive"]), None)
+    backlog = ingest.spools.nbytes
+    return {"path": path or str(folder), "free_bytes": free, "backlog_bytes": backlog}
+
+
+def spool(ingest: Ingest) -> dict[str, Any]:
+    """Where the spool is, and how much of its budget is used."""
+    spools = ingest.spools
+    return {
+        "path": str(spools.root.path),
+        "bytes": spools.nbytes,
+        "budget_bytes": spools.budget,
+        "fill": round(spools.fill, 3),
+        "runs": len(spools.runs),
+    }
 
 
 def alarms(ingest: Ingest) -> list[str]:
     """What somebody should look at, in words."""
     said = list(ingest.alarms.values())
-    for name, reader in ingest.desk.readers.items():
-        passed = [level for level in ALARM_FILLS if reader.backlog.fill >= level]
-        if passed and name != "preview":
-            said.append(f"the queue of the {name} is more than {passed[-1]:.0%} full")
+    fills = {f"queue of the {n}": r.backlog.fill for n, r in ingest.desk.readers.items()}
+    del fills["queue of the preview"]
+    for name, fill in {**fills, "spool": ingest.spools.fill}.items():
+        passed = [level for level in ALARM_FILLS if fill >= level]
+        if passed:
+            said.append(f"the {name} is more than {passed[-1]:.0%} full")
+    if ingest.spools.short:
+        folder = ingest.spools.root.path
+        said.append(
+            f"the detector waits: the disk of {folder} is full (spool.keep_free_mb is left to the "
+            "archive); make space, or set spool.folder to another disk"
+        )
     run = ingest.ledger.last
     if (
         run is not None

@@ -6,9 +6,8 @@ refused_frames, ignored{reason}, reason, alarms, run_count` and `runs`, the same
 50 runs.
 
 `status` is the worst of all runs but orphans (frames without a start, or of another series, which
-are kept in a run of their own and counted as `foreign` in the run they disturbed). `archives` has
-more than one file only where an archiver died. The exit code says whether the service ended in
-order, `status` how the runs went.
+are kept in a run of their own and counted as `foreign` in the run they disturbed). The exit code
+says whether the service ended in order, `status` how the runs went.
 
 `refused` counts every message and frame that was not taken into the run, by reason;
 `refused_frames` is how many of them were frames of the run, known by number, so that
@@ -38,7 +37,6 @@ def of_run(closed: Mapping[str, Any]) -> dict[str, Any]:
         "skipped": account["skipped"],
         "latency_ms": closed["latency_ms"],
         "archive": closed["archive"],
-        "archives": closed["archives"],
     }
 
 

@@ -17,13 +17,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from . import notices
+from . import doors, notices
 from .ports import listening_socket
 from .service import ENVIRONMENT, Life, Plan, private_folder
 from .settings import Settings
 
+LOOK_MS = 50
+"""How often it is looked whether a process died."""
 MOST_PATIENCE_S = 10.0
 DISMISSED_S = 3.0
 """How long a reader that was dismissed may take to go by itself."""
@@ -62,6 +65,8 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         settings = self.settings
+        if wrong := doors.problems(settings):
+            raise StartError("; ".join(wrong))
         self.token = settings.viewer.token or secrets.token_urlsafe(24)
         port = self._page_port() if settings.viewer.enabled else 0
         self.folder = private_folder()
@@ -69,6 +74,7 @@ class Supervisor:
             settings=settings.model_dump(mode="json"),
             desk=f"ipc://{self.folder}/desk",
             bus=f"ipc://{self.folder}/bus",
+            spool=str(self._spool_folder()),
             folder=str(self.folder),
             token=self.token,
             page_port=port,
@@ -81,6 +87,14 @@ class Supervisor:
         if settings.viewer.enabled:
             self.children.append(Child("viewer", "viewer"))
         self._bus = notices.listen(self.plan.bus)
+
+    def _spool_folder(self) -> Path:
+        """A folder of this service's own; where nothing is archived it goes with the service."""
+        settings = self.settings
+        if not settings.archive.enabled:
+            return self.folder / "spool"
+        folder = settings.spool.folder or settings.archive.folder / "spool"
+        return folder.absolute() / self.folder.name
 
     def _page_port(self) -> int:
         viewer = self.settings.viewer
@@ -156,9 +170,13 @@ class Supervisor:
         now = time.monotonic()
         child.deaths = 1 if now - child.started > QUIET_S else child.deaths + 1
         child.process = None
-        child.restart_at = now + min(0.1 * 2 ** (child.deaths - 1), MOST_PATIENCE_S)
+        # the first time at once: a frame waits for it
+        patience = 0.1 * 2 ** (child.deaths - 1) if child.deaths > 1 else 0.0
+        child.restart_at = now + min(patience, MOST_PATIENCE_S)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        self.alarms.append(f"{child.name} died ({how}) and is started again")
+        said = f"{child.name} died ({how}) and is started again"
+        if said not in self.alarms:
+            self.alarms.append(said)
         if child.role == "ingest" and not self.was_ready:
             raise StartError(f"ingest can't start: {self._last_words(child)}")
         if child.deaths > MOST_DEATHS and (child.role == "ingest" or not self.was_ready):
@@ -204,7 +222,7 @@ class Supervisor:
     ) -> None:
         """Run until told to stop or `done` says so of the last notice."""
         while not life.stopping and not done(self.status):
-            self.hear(200)
+            self.hear(LOOK_MS)
             self.watch()
             tell()
 

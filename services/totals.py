@@ -16,6 +16,8 @@ class Totals:
     """Counts of closed runs and of what became of their frames."""
 
     runs: int = 0
+    recovered: int = 0
+    """Of these: runs of an earlier service that had been killed."""
     status: str = "idle"
     """The worst status of any run that was started; of orphans only where there is nothing else."""
     orphans_only: bool = True
@@ -27,6 +29,7 @@ class Totals:
         """Add one closed run."""
         account = closed["account"]
         self.runs += 1
+        self.recovered += bool(closed.get("recovered"))
         orphan = bool(closed["orphan"])
         if self.orphans_only and not orphan:
             self.status, self.orphans_only = closed["status"], False
@@ -40,6 +43,7 @@ class Totals:
         """The sums under the keys of a run's account."""
         return {
             "runs": self.runs,
+            "recovered": self.recovered,
             "status": self.status,
             **{key: self.sums[key] for key in SUMS},
             "refused": dict(self.refused),

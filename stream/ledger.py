@@ -233,7 +233,7 @@ class Ledger:
         return self._answered(key, numbers, reason)
 
     def _answered(self, key: str, numbers: Iterable[int], reason: str | None) -> int:
-        """A frame has one fate: looked at, or skipped for one reason; what comes later is a copy."""
+        """A frame has one fate, looked at or skipped; what comes later is a copy."""
         run = self.runs.get(key)
         if run is None:
             return 0

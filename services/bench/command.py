@@ -16,7 +16,7 @@ import orjson
 from .machine import describe
 from .streams import CASES, measure
 
-NAMES = (*CASES, "hrtem", "service")
+NAMES = (*CASES, "hrtem", "spool", "service")
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -51,10 +51,14 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .hrtem import measure as measure_hrtem
 
             yield from measure_hrtem(args.frames)
-        else:
-            from .whole import measure_with_anchor
+        elif name == "spool":
+            from .spool import measure as measure_spool
 
-            yield measure_with_anchor(args.rounds, args.frames)
+            yield from measure_spool(args.rounds, args.frames, args.gigabytes)
+        else:
+            from .whole import measure_whole
+
+            yield from measure_whole(args.rounds, args.frames)
 
 
 def line(case: dict[str, Any]) -> str:
@@ -66,4 +70,7 @@ def line(case: dict[str, Any]) -> str:
         text += f"   {anchor['name']}: {anchor['frames_per_s']} frames/s"
     elif anchor:
         text += f"   {anchor['name']} {anchor['cpu_ms_per_frame']:.3f}, ratio {case['ratio']:.2f}"
+        if "gb_per_s" in case:
+            text += f", {case['gb_per_s']} of {anchor['gb_per_s']} GB/s"
+            text += f" ({case['throughput_ratio']:.0%})"
     return text

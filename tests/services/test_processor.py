@@ -11,6 +11,7 @@ import xarray as xr
 
 from beamside.analysis.operators import AnalysisError, Calibration
 from beamside.services.processor import Processor, calibration_of
+from beamside.services.reader import Handed, Unreadable
 from beamside.services.settings import AnalysisSettings
 from beamside.stream import wire
 from beamside.stream.decompress import encode
@@ -21,16 +22,16 @@ from beamside.stream.messages import Buffer, Frame, Message, Pixels, Result, Run
 class Desk:
     """A desk that is a list."""
 
-    coming: list[Message] = field(default_factory=list)
+    coming: list[Handed] = field(default_factory=list)
     answers: list[Sequence[Buffer]] = field(default_factory=list)
     credits: int = 0
     dismissed: bool = False
 
-    def take(self, timeout_ms: int) -> Message | None:
+    def take(self, timeout_ms: int) -> list[Handed]:
         if self.coming:
-            return self.coming.pop(0)
+            return [self.coming.pop(0)]
         time.sleep(min(timeout_ms, 20) / 1000)
-        return None
+        return []
 
     def answer(self, parts: Sequence[Buffer]) -> None:
         self.answers.append(parts)
@@ -96,7 +97,7 @@ def start(run: str = "1") -> RunStart:
     return RunStart("det", run, calibration={"pixel_size_nm": [0.5, 0.5], "origin": "test"})
 
 
-def answers(messages: list[Message], **settings: object) -> tuple[list[Result], Desk]:
+def answers(messages: Sequence[Handed], **settings: object) -> tuple[list[Result], Desk]:
     desk = Desk(list(messages))
     made = AnalysisSettings.model_validate({"name": "mean", "batch_age_ms": 30, **settings})
     processor = Processor(made, mean, desk)  # type: ignore[arg-type]
@@ -171,3 +172,10 @@ def test_a_result_says_what_it_stands_on() -> None:
 def test_a_calibration_that_is_not_said_is_unknown() -> None:
     assert calibration_of({}) == Calibration()
     assert calibration_of({"pixel_size_nm": [1, 2], "voltage_kV": 300.0}).pixel_size == (1.0, 2.0)
+
+
+def test_a_frame_that_is_gone_from_the_spool_is_answered() -> None:
+    results, desk = answers([start(), Unreadable("1", 3, "no such file"), frame(4)])
+    assert [(r.frames, r.error) for r in results] == [((3,), "no such file"), ((4,), None)]
+    assert results[0].provenance["failure"] == "unreadable"
+    assert desk.credits == 2

@@ -20,14 +20,14 @@ def closed(run: str, frames: list[int], expected: int, status: str = "complete")
         ledger.enter(Frame("det", run, n, {"d": Pixels((1, 1), "|u1", "raw", b"x")}), 0)
     ledger.enter(Refusal("det", "bad_json", ""), 0)
     ledger.enter(RunStop("det", run, status), 0)
-    ledger.archived(run, frames)
+    ledger.archived(run, [(n, n) for n in frames])
     ledger.processed(run, frames[:1])
     ledger.skipped(run, frames[1:], "backlog_full")
     stop = ledger.close(run, archive=True, time_ns=0)
     return {
         "run": run, "status": stop.status, "reason": stop.reason, "orphan": False,
         "account": dict(stop.account), "latency_ms": {"p50": 1.0, "p95": 2.0, "p99": 3.0},
-        "archive": f"/data/{run}.nxs", "archives": [f"/data/{run}.nxs"],
+        "archive": f"/data/{run}.nxs",
     }  # fmt: skip
 
 

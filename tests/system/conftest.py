@@ -51,6 +51,11 @@ class Command:
             time.sleep(0.02)
         raise AssertionError(f"{words!r} never came:\n" + "".join(self.lines))
 
+    def wait_for_status(self, seconds: float = START_S, **counts: int) -> None:
+        """Until its line of progress says so, e.g. received=20."""
+        words = "".join(rf"(?=.*\b{key} {value}\b)" for key, value in counts.items())
+        self.wait_for(words, seconds)
+
     def interrupt(self) -> None:
         """What Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)

@@ -1,0 +1,137 @@
+"""What a crash left in the spool, taken up again: the state of each run is rebuilt from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..stream.errors import StreamError
+from ..stream.framenumbers import Numbers
+from ..stream.ledger import Run
+from ..stream.messages import RunStart, RunStop
+from ..stream.spool import LogReader, Place, Record, RunSpool, SpoolRoot, message_of
+from .logs import logger
+from .spools import Spooled
+
+log = logger("recovery")
+
+
+@dataclass(slots=True)
+class Leftover:
+    """One run as it was found."""
+
+    run: Run
+    spooled: Spooled
+    places: dict[int, Place] = field(default_factory=dict)
+    """Where each frame in the spool lies."""
+    unfit: Numbers = field(default_factory=Numbers)
+    """Frames that the archive refused."""
+    stop: RunStop | None = None
+    """Its end, where only its archive was not finished."""
+
+    @property
+    def unseen(self) -> list[int]:
+        """Frames that no analysis has answered for."""
+        account = self.run.account
+        return [n for n in self.places if n not in account.processed and n not in account.skipped]
+
+
+def abandoned(own: SpoolRoot, known: Collection[Path]) -> Iterator[SpoolRoot]:
+    """The spool folders beside this service's own whose service is gone; now they are ours."""
+    for path in sorted(own.path.parent.iterdir()):
+        if path.is_dir() and path not in known and (path / ".lock").exists():
+            try:
+                yield SpoolRoot(path, segment_bytes=own.segment_bytes)
+            except StreamError:
+                continue  # its service is alive
+
+
+def leftovers(root: SpoolRoot) -> Iterator[Leftover]:
+    """Read every run that is left in a spool folder; what can't be read is named and stays."""
+    for path in root.leftovers():
+        try:
+            files = RunSpool.open(path, segment_bytes=root.segment_bytes)
+        except (StreamError, OSError) as error:
+            log.warning("a spool can't be read", spool=str(path), error=str(error))
+            continue
+        found = read(files)
+        if found is None:
+            log.warning("a spool without a start was left aside", spool=str(path))
+            files.close()
+        else:
+            yield found
+
+
+def read(files: RunSpool) -> Leftover | None:
+    """Rebuild a run from its spool; None where not even its start was written."""
+    found: Leftover | None = None
+    for _, record in LogReader(files.path, "log").scan():
+        if record.kind == "start":
+            found = _begun(files, record)
+        elif found is not None:
+            _entered(found, record)
+    if found is None:
+        return None
+    account = found.run.account
+    for _, record in LogReader(files.path, "frames").scan(check=False):
+        if record.kind != "frame":
+            continue
+        number = int(record.head["number"])
+        found.places[number] = record.place
+        account.received.add(number)
+        account.refused.discard(number)
+        account.bytes_received += sum(piece.nbytes for piece in record.pieces)
+    account.refused.add_ranges(found.unfit.ranges())
+    return found
+
+
+def _begun(files: RunSpool, record: Record) -> Leftover:
+    start = message_of(record)
+    assert isinstance(start, RunStart)  # noqa: S101  its kind says so
+    head = record.head
+    run = Run(start, str(head["series"]), "running", orphan=bool(head["orphan"]))
+    run.account.announced = start.expected
+    run.account.orphan = run.orphan
+    return Leftover(run, Spooled(start.run, files.path.name, files))
+
+
+def _entered(found: Leftover, record: Record) -> None:
+    """Enter one line of the log into the account."""
+    head, account = record.head, found.run.account
+    match record.kind:
+        case "result" if head["error"] is None:
+            account.processed.add_ranges((n, n) for n in head["frames"])
+        case "result":
+            _skip(found, [(n, n) for n in head["frames"]], str(head["failure"] or "failed"))
+        case "skipped":
+            _skip(found, head["ranges"], head["reason"])
+        case "refused":
+            account.received.add_ranges(head["ranges"])
+            account.refused.add_ranges(head["ranges"])
+        case "unfit":
+            found.unfit.add_ranges(head["ranges"])
+        case "archived":
+            account.received.add_ranges(head["ranges"])
+            account.archived.add_ranges(head["ranges"])
+        case "counts":
+            account.double, account.late = head["double"], head["late"]
+            account.refused_reasons.clear()
+            account.refused_reasons.update(head["refused_reasons"])
+        case "end":
+            found.run.state = "draining"
+            found.run.status, found.run.reason = head["status"], head["reason"]
+            account.over = True
+        case "stop":
+            stop = message_of(record)
+            found.stop = stop if isinstance(stop, RunStop) else None
+
+
+def _skip(found: Leftover, ranges: Any, reason: str) -> None:
+    account = found.run.account
+    fresh = Numbers()
+    fresh.add_ranges((first, last) for first, last in ranges)
+    for number in fresh:
+        if number not in account.processed and account.skipped.add(number):
+            account.skipped_reasons[reason] += 1
