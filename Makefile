@@ -6,13 +6,13 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 PAGE   := services/viewer/page
 ARGS   ?=
 
-.PHONY: demo test test-all test-browser check format bench page picture clean setup setup-dev
+.PHONY: demo test test-all test-browser check format bench crash hostile soak faults page picture clean setup setup-dev
 
 demo: $(VENV)/.user                 ## a simulated microscope, live page and archive (ARGS='--frames 40 --json')
 	@$(BIN)/beamside demo $(ARGS)
 
 test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
-	@$(BIN)/pytest -m "not slow and not gpu and not browser" $(ARGS)
+	@$(BIN)/pytest -n auto -m "not slow and not gpu and not browser" $(ARGS)
 
 test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
 	@$(BIN)/pytest $(ARGS)
@@ -32,6 +32,21 @@ format: $(VENV)/.dev                ## write what check asks for
 
 bench: $(VENV)/.bench               ## measure (ARGS='stream --json')
 	@$(BIN)/beamside bench $(ARGS)
+
+crash: $(VENV)/.dev                 ## SIGKILLs at random moments: nothing written is lost (ARGS='--kills 20')
+	@$(BIN)/python -m beamside.tests.faults.crash $(ARGS)
+
+hostile: $(VENV)/.dev               ## strangers on every decoder and the service (ARGS=--short)
+	@$(BIN)/python -m beamside.tests.faults.hostile $(ARGS)
+
+soak: $(VENV)/.dev                  ## half an hour at 80 % of the ceiling: nothing lost, nothing grows (ARGS='--minutes 1')
+	@$(BIN)/python -m beamside.tests.faults.soak $(ARGS)
+
+faults: $(VENV)/.dev                ## the short forms of crash, hostile and soak, and one test a fault
+	@$(BIN)/pytest -q -n auto -m "not gpu and not browser" tests/system/test_faults.py
+	@$(BIN)/python -m beamside.tests.faults.crash --kills 20
+	@$(BIN)/python -m beamside.tests.faults.hostile --short
+	@$(BIN)/python -m beamside.tests.faults.soak --minutes 1
 
 page:                               ## build the live page again; needs Node
 	@cd $(PAGE) && npm ci --no-fund --no-audit && npm run build

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("analysis", "models", "services", "stream")
 HEAVY = ("numpy", "scipy", "xarray", "h5py", "zmq", "torch", "tensorflow", "cupy", "shap")
 COMMANDS = (
-    "demo", "run", "replay", "simulate", "inspect", "check", "bench", "evaluate", "settings",
+    "demo", "run", "replay", "simulate", "inspect", "verify", "check", "bench", "evaluate",
+    "settings", "keys",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def test_every_package_of_the_house_is_listed() -> None:
 def test_nothing_else_lies_at_the_top() -> None:
     allowed = {
         *ROOMS, "deploy", "tests", "__init__.py", "pyproject.toml", "README.md", "Makefile",
-        "constraints.txt", "LICENSE", "CHANGELOG.md", "py.typed",
+        "constraints.txt", "LICENSE", "SECURITY.md", "CHANGELOG.md", "py.typed",
     }  # fmt: skip
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
