@@ -246,6 +246,15 @@ def _evaluate(commands: Commands) -> None:
     sub.set_defaults(command=_lazy("evaluate", "command"))
 
 
+def _settings(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "settings",
+        help="every setting, its default and its meaning",
+        description="Print a Markdown page of every setting, made from the code.",
+    )
+    sub.set_defaults(command=_lazy("commands", "settings"))
+
+
 def _keys(commands: Commands) -> None:
     sub = commands.add_parser(
         "keys",
