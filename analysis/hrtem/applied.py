@@ -1,0 +1,57 @@
+"""Which correction of the pixel grid `PhaseMapper` works with: none unless somebody says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..operators import AnalysisError
+from .correction import Correction
+
+WORDS = ("header", "accepted")
+LARGEST = 0.3
+"""No microscope is wrong by more; a larger number is a mistake."""
+
+
+def chosen(setting: str | Sequence[float], accepted: Sequence[float] | None = None) -> Correction:
+    """Give the correction that the setting `calibration` asks for.
+
+    "header" = none; "accepted" = the one that a person accepted, `accepted`; or the three numbers
+    (scale, anisotropy, shear) themselves, as `SelfCalibration` gives them. ValueError where the
+    setting means nothing, AnalysisError where nothing was accepted.
+    """
+    if isinstance(setting, str):
+        if setting not in WORDS:
+            raise ValueError(
+                f"calibration is {' or '.join(WORDS)} or three numbers (scale, anisotropy, shear), "
+                f"not {setting!r}"
+            )
+        if setting == "header":
+            return Correction()
+        if accepted is None:
+            raise AnalysisError(
+                "calibration = accepted, but none was accepted in this session: accept one, or "
+                "set calibration to header"
+            )
+        setting = accepted
+    values = np.asarray(setting, float)
+    if values.shape != (3,) or not (np.abs(values) < LARGEST).all():
+        raise ValueError(
+            "calibration must be three numbers (scale, anisotropy, shear) below "
+            f"{LARGEST}, not {setting!r}"
+        )
+    return Correction(*map(float, values))
+
+
+def sheared(k: np.ndarray, correction: Correction) -> np.ndarray:
+    """Give the true k (complex) of k measured with the pixel size `correction.pixel(header)`.
+
+    That size already holds scale and anisotropy, and to second order nothing but the shear is left.
+    """
+    matrix = correction.matrix
+    rest = np.linalg.inv(matrix / np.linalg.norm(matrix, axis=0)).T
+    ky, kx = k.imag, k.real
+    return np.asarray(
+        (rest[1, 0] * ky + rest[1, 1] * kx) + 1j * (rest[0, 0] * ky + rest[0, 1] * kx)
+    )
