@@ -14,7 +14,7 @@ demo: $(VENV)/.user                 ## a simulated microscope, live page and arc
 test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
 	@$(BIN)/pytest -n auto -m "not slow and not gpu and not browser" $(ARGS)
 
-test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
+test-all: $(VENV)/.browser $(VENV)/.networks  ## the slow, browser, network and gpu tests too
 	@$(BIN)/pytest $(ARGS)
 
 test-browser: $(VENV)/.browser      ## the page, in the Chromium of this machine
@@ -76,6 +76,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.browser: $(VENV)/.dev
 	@$(PIP) -e '.[microscopy,dev,browser]'
+	@touch $@
+
+# a framework of its own: 200 MB and more
+$(VENV)/.networks: $(VENV)/.dev
+	@$(PIP) -e '.[microscopy,dev,networks]'
 	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler

@@ -11,6 +11,7 @@ from .components import Sightings, join, link
 from .crop import View
 from .envelopes import BLUR, Plane, envelopes, plane
 from .groups import overlaps
+from .network import CANDIDATE, second_look, thresholds
 from .peaks import find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
 from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
 from .regions import Regions, draw_support, regions
@@ -31,6 +32,8 @@ class Optics:
     false_alarms: float
     """Expected number of false spots in a frame of noise."""
     workers: int
+    detector: str = "classical"
+    """classical, or network: the spot network looks at weak candidates again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +83,35 @@ def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
     trials = float(
         sum(np.prod(cut.grid) * int(b.inside.sum()) for cut, b in zip(cuts, bins, strict=True))
     )
-    single = threshold(optics.false_alarms / 2, trials)
-    pair = min(single, pair_threshold(optics.false_alarms / 2, trials))
+    single, pair = _thresholds(optics, trials)
     parts, spectra = [], []
     for cut, rings_of in zip(cuts, bins, strict=True):
-        part, spectrum = _scale(view, cut, rings_of, pair, optics.workers)
+        part, spectrum = _scale(view, cut, rings_of, pair, optics)
         parts.append(part)
         spectra.append(spectrum)
     return join(parts), spectra, single
 
 
+def _thresholds(optics: Optics, trials: float) -> tuple[float, float]:
+    if optics.detector == "network":
+        return thresholds(optics.false_alarms, trials)
+    single = threshold(optics.false_alarms / 2, trials)
+    return single, min(single, pair_threshold(optics.false_alarms / 2, trials))
+
+
 def _scale(
-    view: View, cut: Tiling, bins: Rings, above: float, workers: int
+    view: View, cut: Tiling, bins: Rings, above: float, optics: Optics
 ) -> tuple[Sightings, Spectra]:
-    power = tile_power(view.image, cut, len(bins.kx), workers)
+    power = tile_power(view.image, cut, len(bins.kx), optics.workers)
     level = ring_background(power, cut, bins)
     z = ratio(power, level, None, bins)
     factor = azimuthal(z, bins)
     z *= 1 / factor
-    peaks = find_peaks(z, bins, above)
+    twice = optics.detector == "network"
+    peaks = find_peaks(z, bins, CANDIDATE if twice else above)
     peaks = peaks.keep(~side_lobes(peaks, peaks.tile, cut.length))
+    if twice:
+        peaks = second_look(z, cut, peaks, above)
     centres = cut.centres(view.origin)[peaks.tile]
     seen = Sightings(
         centres[:, 0],

@@ -1,0 +1,122 @@
+"""`beamside train`: a network from generated spectra, calibrated on images of other physics."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..models.weights import Card, WeightsError, load, save, write_card
+from .evaluate import read
+
+QUICK = {"steps": 30, "fields": 2, "tiles": 4, "pictures": 3}
+"""To try the machinery: half a minute at most; such a network finds little."""
+NULLS = 40
+"""Phantoms without crystals that the scale of evidence is taken from."""
+FIRST_NULL = 70_000
+"""Seed of the first; those of evaluations lie elsewhere."""
+PICTURE = 64
+CLEAR = "\r\x1b[K"
+
+
+def command(args: argparse.Namespace) -> int:
+    """Train, write weights and card, calibrate if images with truth are given; print the card."""
+    numbers: dict[str, int] = QUICK if args.quick else {"steps": args.steps}
+    if args.samples is not None:
+        per_step = max(4, args.samples // numbers["steps"])
+        numbers = {**numbers, "tiles": 6, "fields": max(1, per_step // 8)}
+        numbers["pictures"] = max(1, per_step // 4)
+    try:
+        card = trained(args.network, args.out, seed=args.seed, quiet=args.json, **numbers)
+        if args.validate:
+            card = calibrated(args.network, args.out, args.validate)
+    except ImportError as error:
+        raise WeightsError(
+            f"training needs {error.name}: pip install 'beamside[networks]'"
+        ) from error
+    short = {key: value for key, value in card.facts.items() if key != "curve"}
+    sys.stdout.write(json.dumps(short, indent=None if args.json else 1) + "\n")
+    return 0
+
+
+def trained(name: str, out: Path, *, seed: int, quiet: bool = False, **numbers: int) -> Card:
+    """Train the network `name` and write `name.safetensors` and `name.json` into `out`."""
+    import torch
+
+    from ..models.train import Recipe, described, train
+
+    recipe = Recipe(seed=seed, **numbers)
+    result = train(recipe, None if quiet else _tell)
+    if not quiet:
+        sys.stderr.write("\n")
+    facts = {
+        "task": "spots in HRTEM power spectra",
+        "trained_on": "generated spectra only: no real image, no phantom of the evaluations",
+        "recipe": described(recipe),
+        "reproducible": "the same seed gives the same weights on the same machine with as many "
+        "threads; other machines round otherwise",
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cpu_seconds": round(result.seconds, 1),
+        "metrics": result.metrics,
+        "curve": [(step, round(loss, 4)) for step, loss in result.curve],
+    }
+    return save(result.net, facts, name, out)
+
+
+def _tell(step: int, steps: int, loss: float) -> None:
+    sys.stderr.write(f"{CLEAR}  step {step} of {steps}   loss {loss:.3g}")
+    sys.stderr.flush()
+
+
+def calibrated(name: str, folder: Path, files: Sequence[Path], nulls: int = NULLS) -> Card:
+    """Fix temperature and thresholds on images with truth and on phantoms without crystals.
+
+    FileError names a file that has no image with truth.
+    """
+    from ..analysis.hrtem.judging import calibration, judged
+    from ..analysis.hrtem.network import Network
+    from ..analysis.hrtem.pixels import clean
+
+    net, card = load(name, folder)
+    judge = Network(net, card)
+    images = [read(path) for path in files]
+    crystals = [judged(clean(image)[0], true, judge) for image, true in images]
+    empty = [judged(clean(image)[0], true, judge) for image, true in _empty(nulls)]
+    numbers = calibration(crystals, empty)
+    numbers["picture_threshold"], numbers["picture_f1"] = _pictures(images, judge)
+    facts = {
+        **card.facts,
+        "calibration": {key: round(value, 5) for key, value in numbers.items()},
+        "calibrated_on": {
+            "images": [path.name for path in files],
+            "nulls": f"{nulls} varied phantoms without crystals from seed {FIRST_NULL}",
+        },
+    }
+    write_card(Card(facts), name, folder)
+    return Card(facts)
+
+
+def _empty(many: int) -> Iterator[tuple[Any, Any]]:
+    """Give images without crystals, with their truth."""
+    from ..analysis.hrtem.truth import truth
+    from ..models.phantoms.varied import varied
+
+    for number in range(many):
+        phantom = varied(FIRST_NULL + number, null=True)
+        arrays = {key: getattr(phantom, key) for key in ("phase_map", "grain_map", "spots")}
+        yield phantom.image, truth({**arrays, "meta": np.array(json.dumps(phantom.meta))})
+
+
+def _pictures(images: Sequence[tuple[Any, Any]], judge: Any) -> tuple[float, float]:
+    """Threshold and F1 on pictures of the spectra of parts of images with truth."""
+    from ..analysis.hrtem.pictures import pictures_with_truth
+    from ..analysis.hrtem.score_network import best_threshold, picture_logits
+
+    shown, places = pictures_with_truth(images, PICTURE)
+    return best_threshold(list(picture_logits(shown, judge)), places)
