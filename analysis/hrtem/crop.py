@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 
+NEAR = 9
+"""Lines beside the one of the scan lines that tell how strong it should be."""
+STRIPED = 2.5
+"""Times the amplitude beside it from which that line holds scan lines."""
+SMOOTHED = 31
+"""Frequencies over which the strength of scan lines is measured."""
 BLOCK = 128
 """Rows transformed at a time: they stay in the cache."""
 
@@ -48,6 +55,7 @@ def fourier_crop(
     half[: my // 2] = full[: my // 2]
     half[my // 2 :] = full[ny - my // 2 :]
     half[0, 0] = 0
+    _unstripe(half)
     if my < ny:
         half[my // 2] = 0
     if mx < nx:
@@ -60,6 +68,23 @@ def fourier_crop(
         pixel=(pixel[0] * ny / my, pixel[1] * nx / mx),
         origin=(pixel[0] / 2, pixel[1] / 2),
     )
+
+
+def _unstripe(half: np.ndarray) -> None:
+    """Take scan lines out of the half plane, in place: offsets of whole rows or columns.
+
+    They stand on one line of the spectrum alone, at all its frequencies; a crystal's spot there
+    does not move the median of the line.
+    """
+    for line, beside in ((half[:, 0], half[:, 1:NEAR]), (half[0], half[1:NEAR].T)):
+        if not beside.size:
+            continue
+        usual = np.median(np.abs(beside), axis=1)
+        excess = np.median(np.abs(line)) / max(float(np.median(usual)), 1e-30)
+        if excess > STRIPED:
+            window = min(SMOOTHED, len(line) // 2 * 2 - 1)
+            level = scipy.ndimage.median_filter(np.abs(line), window, mode="nearest")
+            line *= np.minimum(1, usual / np.maximum(level, 1e-30)).astype(np.float32)
 
 
 def _narrow(image: np.ndarray, columns: int, workers: int) -> np.ndarray:

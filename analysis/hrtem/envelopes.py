@@ -24,8 +24,12 @@ class Plane:
     """The half plane with what is needed to cut squares around any k with kx >= 0."""
 
     spectrum: np.ndarray
-    """complex64 [ky, kx]; `margin` mirrored columns before kx = 0 and zeros behind the last."""
+    """complex64 [ky, kx]; `margin` mirrored columns before kx = 0 and zeros behind the last.
+
+    Rows go on periodically: `rows` of them before the first, as many behind the last.
+    """
     margin: int
+    rows: int
     shape: tuple[int, int]
     """(y, x) samples of an envelope: also the size of the square."""
     step: tuple[float, float]
@@ -46,7 +50,7 @@ class Plane:
     def cropped_pixels(self) -> int:
         """Pixels of the image that the spectrum belongs to."""
         ny, nx = self.spectrum.shape
-        return int(ny * 2 * (nx - 2 * self.margin - 1))
+        return int((ny - 2 * self.rows) * 2 * (nx - 2 * self.margin - 1))
 
     def weights(self, axis: int, fraction: np.ndarray) -> np.ndarray:
         """Gaussian about the exact k, with the shift to the centres of the samples."""
@@ -65,16 +69,20 @@ def plane(view: View, pixel: float, blur: float) -> Plane:
         min(n, max(8, 2 * scipy.fft.next_fast_len(round(size / pixel / 2))))
         for n, size in zip((ny, nx), view.size, strict=True)
     )
-    margin = shape[1]
+    margin, around = shape[1], shape[0] // 2
     half = view.spectrum
-    wide = np.zeros((ny, half.shape[1] + 2 * margin), np.complex64)
-    wide[:, margin : margin + half.shape[1]] = half
+    wide = np.zeros((ny + 2 * around, half.shape[1] + 2 * margin), np.complex64)
+    own = slice(around, around + ny)
+    wide[own, margin : margin + half.shape[1]] = half
     many = min(margin, half.shape[1] - 1)
     mirrored = half[-np.arange(ny) % ny, 1 : many + 1][:, ::-1]
-    wide[:, margin - many : margin] = np.conj(mirrored)
+    np.conj(mirrored, out=wide[own, margin - many : margin])
+    wide[:around] = wide[ny : ny + around]
+    wide[around + ny :] = wide[around : 2 * around]
     return Plane(
         spectrum=wide,
         margin=margin,
+        rows=around,
         shape=(shape[0], shape[1]),
         step=(1 / view.size[0], 1 / view.size[1]),
         pixel=(view.size[0] / shape[0], view.size[1] / shape[1]),
@@ -106,9 +114,11 @@ def _squares(source: Plane, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
     cy, cx = np.rint(ky / source.step[0]), np.rint(kx / source.step[1])
     wy = source.weights(0, ky / source.step[0] - cy)
     wx = source.weights(1, kx / source.step[1] - cx)
-    rows = (cy[:, None].astype(np.intp) + np.arange(my) - my // 2) % source.spectrum.shape[0]
-    columns = cx[:, None].astype(np.intp) + np.arange(mx) - mx // 2 + source.margin
-    cut = source.spectrum[rows[:, :, None], columns[:, None, :]]
-    cut *= wy[:, :, None]
+    ny = source.spectrum.shape[0] - 2 * source.rows
+    top = cy.astype(np.intp) % ny - my // 2 + source.rows
+    left = cx.astype(np.intp) - mx // 2 + source.margin
+    cut = np.empty((len(ky), my, mx), np.complex64)
+    for n, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
+        np.multiply(source.spectrum[y : y + my, x : x + mx], wy[n, :, None], out=cut[n])
     cut *= wx[:, None, :]
-    return np.asarray(cut)
+    return cut

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..operators import AnalysisError
 from .candidates import Candidates
+from .complete import complete
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
 from .gather import Prior
@@ -40,11 +41,14 @@ class Limits:
     label_above: float
     label_row_above: float
     workers: int
+    detector: str = "classical"
 
     @property
     def optics(self) -> Optics:
         """What detection needs of them."""
-        return Optics(self.windows, self.k_min, self.k_max, self.false_alarms, self.workers)
+        return Optics(
+            self.windows, self.k_min, self.k_max, self.false_alarms, self.workers, self.detector
+        )
 
     @property
     def prior(self) -> Prior:
@@ -89,6 +93,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     inside = _inside(view, found, grid, limits)
     grain = group(found.regions.mask)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
+    found, grain, grains = complete(view, found, grain, grains, known, spectra, limits.optics)
     at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     classes, confidence = label_maps(

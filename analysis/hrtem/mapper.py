@@ -9,10 +9,13 @@ import xarray as xr
 
 from ..device import to_host
 from ..operators import AnalysisError, Calibration
+from .applied import chosen
 from .candidates import Candidates, candidates
 from .frame import Found, Limits, analyse
 from .pixels import clean
 from .tables import assemble
+
+DETECTORS = ("classical", "network")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class PhaseMapper:
     temperature: float | None = None
     """Of the specimen, K; overrides the calibration's. Cells follow it where the expansion is
     known."""
+    calibration: str | tuple[float, ...] = "header"
+    """Correction of the pixel grid: `header` for none, or (scale, anisotropy, shear) as
+    `beamside calibrate` says; the shear is told, and not applied."""
+    detector: str = "classical"
+    """`classical`, or `network`: the spot network looks at weak candidates again (about five times
+    the time; the extra `networks`)."""
     workers: int = 1
     """Threads of the FFTs."""
 
@@ -70,6 +79,9 @@ class PhaseMapper:
                 raise ValueError(f"{name} must lie between 0 and 1, not be {getattr(self, name)!r}")
         if not self.windows or min(self.windows) <= 0:
             raise ValueError(f"windows must be lengths in nm, not {self.windows!r}")
+        if self.detector not in DETECTORS:
+            raise ValueError(f"detector is {' or '.join(DETECTORS)}, not {self.detector!r}")
+        chosen(self.calibration)
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, not {self.workers!r}")
 
@@ -102,11 +114,12 @@ class PhaseMapper:
 
     def _limits(self, calibration: Calibration) -> Limits:
         """The settings in the unit that the image is measured in."""
-        pixel = calibration.pixel_size
-        if pixel is None:
+        header = calibration.pixel_size
+        if header is None:
             return self._in_pixels()
-        if not all(np.isfinite(p) and p > 0 for p in pixel):
-            raise AnalysisError(f"the pixel size must be positive, not {pixel} nm")
+        if not all(np.isfinite(p) and p > 0 for p in header):
+            raise AnalysisError(f"the pixel size must be positive, not {header} nm")
+        pixel = chosen(self.calibration).pixel(header)
         nyquist = 0.5 / max(pixel)
         if nyquist < 2 * self.k_min:
             raise AnalysisError(
@@ -129,6 +142,7 @@ class PhaseMapper:
             label_above=self.label_above,
             label_row_above=self.label_row_above,
             workers=self.workers,
+            detector=self.detector,
         )
 
     def _in_pixels(self) -> Limits:

@@ -12,8 +12,13 @@ from .envelopes import CHUNK, envelopes
 
 VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
 """The classes before the candidates."""
-EDGE = 0.5
-"""A grain ends where its mean amplitude falls to this fraction."""
+EDGE = 0.43
+"""A grain ends where its mean amplitude falls to this fraction of its plateau: half of the mean
+over the grain, which is below the upper quartile that the plateau is measured by."""
+RIM = 2
+"""Last pixels of the specimen that belong to no grain: the lens carries fringes over the edge."""
+MOST = 6
+"""Reflections of a grain whose fringes are mapped, the strongest."""
 SHARPER = 0.6
 """The maps' blur over the one that regions were found with: the grains are known now."""
 
@@ -46,13 +51,14 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
     ny, nx = found.plane.shape
     total = np.zeros((many, ny, nx), np.float32)
     near = np.zeros((many, ny * nx), bool)
-    weight = np.sqrt(found.snr)
+    weight = np.where(_strongest(found.snr, grain), np.sqrt(found.snr), 0)
     share = weight / np.maximum(np.bincount(grain, weight, many)[grain], 1e-12)
     mask = found.regions.mask
     sharp = replace(found.plane, blur=SHARPER * found.plane.blur)
     noise = found.noise * (sharp.noise_gain / found.plane.noise_gain)
-    for start in range(0, len(found), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(found)))
+    used = np.flatnonzero(weight)
+    for start in range(0, len(used), CHUNK):
+        rows = used[start : start + CHUNK]
         power = envelopes(sharp, found.ky[rows], found.kx[rows], workers)
         power -= noise[rows, None, None].astype(np.float32)
         amplitude = np.sqrt(np.maximum(power, 0, out=power), out=power)
@@ -65,6 +71,15 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
     reach = scipy.ndimage.binary_dilation(near.reshape(total.shape), cross, iterations=2)
     total[~reach] = 0
     return total
+
+
+def _strongest(snr: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """Mark the MOST strongest reflections of each grain, bool [reflection]."""
+    order = np.lexsort((-snr, grain))
+    ordered = grain[order]
+    use = np.zeros(len(snr), bool)
+    use[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered) < MOST
+    return use
 
 
 def interpolation(n: int, m: int) -> np.ndarray:
@@ -82,8 +97,8 @@ def grain_map(strength: np.ndarray, inside: np.ndarray, grid: Grid) -> np.ndarra
     """Number (from 1) of the grain with the strongest fringes at each pixel, 0 none; int16.
 
     `inside` is the specimen on the pixels of the maps. Grains compete by amplitude over their own
-    plateau, and where touching grains tie the boundary lies between them. The lens carries fringes
-    out over the edge of the specimen, so its last pixel belongs to no grain.
+    plateau, and where touching grains tie the boundary lies between them. The RIM of the specimen
+    belongs to no grain.
     """
     up_y, up_x = (interpolation(strength.shape[1 + a], grid.shape[a]) for a in (0, 1))
     result = np.zeros(grid.shape, np.int16)
@@ -97,7 +112,7 @@ def grain_map(strength: np.ndarray, inside: np.ndarray, grid: Grid) -> np.ndarra
         won = fine > best[y, x]
         best[y, x][won] = fine[won]
         result[y, x][won] = number
-    result[~scipy.ndimage.binary_erosion(inside, border_value=1)] = 0
+    result[~scipy.ndimage.binary_erosion(inside, iterations=RIM, border_value=1)] = 0
     return result
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from ..operators import AnalysisError
+from .burnt import fill, patches
 
 SMALLEST = 32
 """Pixels along an edge below which there is nothing to see."""
+RANGE = (1e-9, 1e12)
+"""Contrast within which squares of squares are float32 numbers."""
 
 
 def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Turn `image[y, x]` of any real dtype into float32; say what had to be repaired.
 
-    Pixels that aren't finite take the median of the others. AnalysisError for an image that is too
-    small, complex, or holds no finite pixel.
+    Pixels that aren't finite take the median of the others, burnt-in patches noise. AnalysisError
+    for an image that is too small, complex, holds no finite pixel, or values beyond RANGE.
     """
     if image.dtype.kind not in "uifb":
         raise AnalysisError(f"pixels must be real numbers, not {image.dtype}")
@@ -22,16 +25,28 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         raise AnalysisError(f"an image of {image.shape} is too small: {SMALLEST} pixels at least")
     notes = []
     pixels = image.astype(np.float32)
-    bad = ~np.isfinite(pixels)
-    if bad.all():
-        raise AnalysisError("the image holds no finite pixel")
-    if bad.any():
-        pixels[bad] = np.median(pixels[~bad])
-        notes.append(f"{int(bad.sum())} pixels were not finite and took the median")
-    top = float(pixels.max())
-    if top == float(pixels.min()):
-        notes.append("all pixels are equal: there is nothing to see")
-    elif (clipped := float(np.mean(pixels == top))) > 0.01:
+    if image.dtype.kind == "f":
+        bad = ~np.isfinite(pixels)
+        if bad.all():
+            raise AnalysisError("the image holds no finite pixel")
+        if bad.any():
+            pixels[bad] = np.median(pixels[~bad])
+            notes.append(f"{int(bad.sum())} pixels were not finite and took the median")
+    low, top = float(pixels.min()), float(pixels.max())
+    if top == low:
+        return pixels, [*notes, "all pixels are equal: there is nothing to see"]
+    if not RANGE[0] < top - low < RANGE[1]:
+        raise AnalysisError(
+            f"pixels go from {low:g} to {top:g}: these are no counts; scale them to a contrast "
+            f"between {RANGE[0]:g} and {RANGE[1]:g}"
+        )
+    if (burnt := patches(pixels)) is not None:
+        fill(pixels, burnt)
+        notes.append(
+            f"{int(burnt.sum())} pixels lie in patches of one value (a scale bar?): they were "
+            "filled with noise, and nothing is seen there"
+        )
+    if (clipped := np.count_nonzero(pixels == pixels.max()) / pixels.size) > 0.01:
         notes.append(
             f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
         )

@@ -74,6 +74,28 @@ def refine(
     return Refined(ky, kx, snr, lengths[0], lengths[1])
 
 
+def glance(
+    view: View,
+    place: tuple[np.ndarray, np.ndarray],
+    spread: tuple[np.ndarray, np.ndarray],
+    k: tuple[np.ndarray, np.ndarray],
+    limits: tuple[float, float],
+    background: Background,
+) -> np.ndarray:
+    """Largest power over `background` at `k` = (ky, kx) and its nearest neighbours, [k]."""
+    lengths = [np.clip(WINDOW * s, *limits) for s in spread]
+    most = np.zeros(len(k[0]))
+    order = np.argsort(lengths[0] * lengths[1], kind="stable")
+    for start in range(0, len(most), CHUNK):
+        rows = order[start : start + CHUNK]
+        rings = background.rings_at(place[0][rows], place[1][rows])
+        windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
+        steps = [0.4 / v[rows] for v in lengths]
+        grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)
+        most[rows] = grid.max(axis=(1, 2))
+    return most
+
+
 @dataclass(frozen=True, slots=True)
 class _Windows:
     pixels: np.ndarray
@@ -159,11 +181,10 @@ def _ratio(
     fx = kx[:, None] + steps * sx[:, None]
     turn_y = _waves(fy[:, 0], sy, len(steps), windows.y, windows.wy)
     turn_x = _waves(fx[:, 0], sx, len(steps), windows.x, windows.wx)
-    real = np.concatenate([turn_y.real, turn_y.imag], axis=1).astype(np.float32)
-    half = real @ windows.pixels
-    field = (half[:, : len(steps)] + 1j * half[:, len(steps) :]) @ turn_x.transpose(0, 2, 1).astype(
-        np.complex64
-    )
+    half = np.concatenate([turn_y.real, turn_y.imag], axis=1) @ windows.pixels
+    rows = np.empty((len(half), len(steps), half.shape[2]), np.complex64)
+    rows.real, rows.imag = half[:, : len(steps)], half[:, len(steps) :]
+    field = rows @ turn_x.transpose(0, 2, 1)
     power = np.square(field.real) + np.square(field.imag)
     levels, width = windows.rings
     place = np.clip(np.hypot(fy[:, :, None], fx[:, None, :]) / width, 0, levels.shape[1] - 1.001)
@@ -177,13 +198,22 @@ def _ratio(
 def _waves(
     first: np.ndarray, step: np.ndarray, many: int, place: np.ndarray, window: np.ndarray
 ) -> np.ndarray:
-    """`window` times the waves of `many` equally spaced frequencies, complex [n, many, place]."""
-    turn = np.exp(-2j * np.pi * step[:, None] * place)
-    waves = np.empty((len(place), many, place.shape[1]), complex)
-    waves[:, 0] = np.exp(-2j * np.pi * first[:, None] * place) * window
+    """`window` times the waves of `many` equally spaced frequencies, complex64 [n, many, place]."""
+    turn = _circle(step[:, None] * place)
+    waves = np.empty((len(place), many, place.shape[1]), np.complex64)
+    np.multiply(_circle(first[:, None] * place), window, out=waves[:, 0], casting="same_kind")
     for number in range(1, many):
         np.multiply(waves[:, number - 1], turn, out=waves[:, number])
     return waves
+
+
+def _circle(turns: np.ndarray) -> np.ndarray:
+    """exp(-2 pi i turns), complex64: whole turns are taken off before precision is."""
+    angle = (-2 * np.pi * (turns - np.rint(turns))).astype(np.float32)
+    circle = np.empty(turns.shape, np.complex64)
+    np.cos(angle, out=circle.real)
+    np.sin(angle, out=circle.imag)
+    return circle
 
 
 def _vertex(three: np.ndarray) -> np.ndarray:

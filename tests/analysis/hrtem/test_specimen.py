@@ -62,8 +62,8 @@ def test_grains_keep_off_the_vacuum() -> None:
     inside = np.ones((20, 20), bool)
     inside[:, 12:] = False
     numbers = grain_map(np.ones((1, 20, 20), np.float32), inside, Grid((20, 20), (10.0, 10.0)))
-    assert (numbers[:, :11] == 1).all()
-    assert not numbers[:, 11:].any()
+    assert (numbers[:, :10] == 1).all()
+    assert not numbers[:, 10:].any()
 
 
 def test_no_phase_is_seen_in_vacuum() -> None:
