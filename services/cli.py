@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         _demo, _run, _replay, _simulate, _inspect, _verify, _check, _bench, _evaluate,
-        _settings, _keys,
+        _calibrate, _train, _settings, _keys,
     ):  # fmt: skip
         add(commands)
     return top
@@ -177,7 +177,11 @@ def _verify(commands: Commands) -> None:
         "every other. Exit code 1 when anything is wrong; frames and files are named.",
     )
     sub.add_argument(
-        "archives", type=Path, nargs="+", metavar="ARCHIVE", help="a .nxs file, or a run's folder"
+        "archives",
+        type=Path,
+        nargs="+",
+        metavar="ARCHIVE",
+        help="a .nxs file, a run's folder, or a folder of .nxs files",
     )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("verification", "verify"))
@@ -244,6 +248,59 @@ def _evaluate(commands: Commands) -> None:
     )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("evaluate", "command"))
+
+
+def _calibrate(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "calibrate",
+        help="what the crystals of a session say of the microscope's pixel size",
+        description="Fit scale, anisotropy and shear of the pixel grid to the spots that the "
+        "analysis `hrtem` found in the archives of one session (one magnification). It says how "
+        "sure it is and how to apply it; nothing is applied by itself.",
+    )
+    sub.add_argument(
+        "archives", type=Path, nargs="+", metavar="ARCHIVE", help="a .nxs file, or a folder of them"
+    )
+    sub.add_argument(
+        "--phases",
+        nargs="+",
+        default=["li-sei"],
+        metavar="PHASE",
+        help="phases, or one set of phases, that the chemistry allows (default li-sei)",
+    )
+    sub.add_argument(
+        "--reference", action="store_true", help="the specimen holds these phases and no other"
+    )
+    sub.add_argument("--json", action="store_true", help=JSON_HELP)
+    sub.set_defaults(command=_lazy("calibrating", "command"))
+
+
+def _train(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "train",
+        help="a network, from generated data alone",
+        description="Train a network on spectra that are generated as they are needed, never on "
+        "real ones, and write its weights and its card. The same seed gives the same weights on "
+        "the same machine.",
+    )
+    sub.add_argument("network", choices=("hrtem-unet",), help="which")
+    sub.add_argument("--steps", type=int, default=1300, help="of the training (default 1300)")
+    sub.add_argument("--samples", type=int, help="spectra in all (default: 40 a step)")
+    sub.add_argument("--seed", type=int, default=1, help="of all that is random (default 1)")
+    sub.add_argument(
+        "--out", type=Path, default=Path("weights"), metavar="DIR", help="default: weights"
+    )
+    sub.add_argument("--quick", action="store_true", help="a tiny run, to try the machinery")
+    sub.add_argument(
+        "--validate",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="TRUTH.npz",
+        help="images with truth that fix temperature and thresholds",
+    )
+    sub.add_argument("--json", action="store_true", help=JSON_HELP)
+    sub.set_defaults(command=_lazy("training", "command"))
 
 
 def _settings(commands: Commands) -> None:

@@ -22,13 +22,18 @@ SHOWN = 20
 
 def verify(args: argparse.Namespace) -> int:
     """Verify each archive; exit code 1 when anything is wrong with any."""
-    verdicts = [verdict(path) for path in args.archives]
+    verdicts = [verdict(path) for given in args.archives for path in archives_in(given)]
     if args.json:
         said = {"sound": all(v["sound"] for v in verdicts), "archives": verdicts}
         sys.stdout.write(orjson.dumps(said).decode() + "\n")
     else:
         sys.stdout.write("\n".join(line for v in verdicts for line in lines(v)) + "\n")
     return 0 if all(v["sound"] for v in verdicts) else 1
+
+
+def archives_in(path: Path) -> list[Path]:
+    """The archive that is named, or all that lie in the folder that is named."""
+    return sorted(path.glob(f"*{SUFFIX}")) or [path]
 
 
 def verdict(path: Path) -> dict[str, Any]:

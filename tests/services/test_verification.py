@@ -48,6 +48,13 @@ def test_a_sound_archive_is_one_line_and_exit_code_0(
     assert "3 frames in 1 segments" in line
 
 
+def test_a_folder_is_all_the_archives_in_it(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(archive.parent)]) == 0
+    assert archive.name in capsys.readouterr().out
+
+
 def test_a_damaged_one_names_frame_and_file_and_is_exit_code_1(
     archive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
