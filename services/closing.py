@@ -34,8 +34,8 @@ class Closing:
         """Summaries of runs whose account is closed and whose archive is not."""
         self.closed: deque[dict[str, Any]] = deque(maxlen=SHOWN_RUNS)
         self.totals = Totals()
-        self.recovered: set[str] = set()
-        """Runs of a service that is gone, finished by this one."""
+        self.recovered: dict[str, int] = {}
+        """Runs of a service that is gone, and how many frames they had; with more they went on."""
         self._since: dict[str, float] = {}
         self._ended: set[str] = set()
 
@@ -115,8 +115,8 @@ class Closing:
         elif summary["status"] == "complete" and summary["account"]["missing"]:
             alarms["run"] = f"run {run}: {summary['account']['missing']} frames never came"
         alarms.pop(f"recovered {run}", None)
-        summary["recovered"] = run in self.recovered
-        self.recovered.discard(run)
+        had = self.recovered.pop(run, None)
+        summary["recovered"] = had is not None and had == summary["account"]["received"]
         self._ingest.spools.finish(run, archived=archived)
         self._ingest.desk.pinned.pop(run, None)
         self.closed.append(summary)

@@ -44,6 +44,8 @@ TELL_PERIOD_S = 0.02
 """How often the archiver hears of new frames at most."""
 ADOPT_PERIOD_S = 5.0
 """How often it is looked for spools whose service is gone."""
+HEAR_OUT_S = 0.5
+"""Told to stop, so long a sender that does not pause is still listened to."""
 RETRY_S = 0.2
 """A spool that refused a frame is tried again so often."""
 
@@ -100,7 +102,8 @@ class Ingest:
 
     def recover(self) -> None:
         """Find every run that is still in a spool, of this service or of one that is gone."""
-        self._leftovers += [(found, True) for found in recovery.leftovers(self.spools.root)]
+        left = recovery.leftovers(self.spools.root, self._aside)
+        self._leftovers += [(found, True) for found in left]
         self._adopt()
 
     def _adopt(self) -> None:
@@ -109,8 +112,14 @@ class Ingest:
         with contextlib.suppress(OSError):  # the folder is gone: the spool itself says so
             for root in recovery.abandoned(self.spools.root, self.spools.roots):
                 self.spools.watch(root)
-                self._leftovers += [(found, False) for found in recovery.leftovers(root)]
+                left = recovery.leftovers(root, self._aside)
+                self._leftovers += [(found, False) for found in left]
         self._take_up()
+
+    def _aside(self, words: str) -> None:
+        """Somebody must look at a spool that can't be taken up."""
+        log.warning("a spool was left aside", detail=words)
+        self.alarms[words] = words
 
     def _take_up(self) -> None:
         """Go on with the runs that were found; of two with one name the second waits."""
@@ -125,11 +134,16 @@ class Ingest:
         words = f"run {key}: {len(found.places)} frames were recovered from the spool"
         log.warning("recovered", run=key, frames=len(found.places), torn=found.spooled.files.torn)
         self.alarms[f"recovered {key}"] = words
+        if found.damaged:
+            self.alarms[f"damaged {key}"] = (
+                f"run {key}: its spool is damaged, which may have cost frames; it is kept as it is "
+                f"in {found.spooled.files.path} ({'; '.join(found.damaged[:3])})"
+            )
         self.spools.adopt(found.spooled)
         self.desk.announce(run.start)
         self.desk.tell(ARCHIVE, found.spooled.tail)
         if not own:
-            self.closing.recovered.add(key)
+            self.closing.recovered[key] = len(run.account.received)
         if found.stop is not None:
             self.closing.resume(found)
             return
@@ -167,7 +181,7 @@ class Ingest:
             self.notice()
 
     def _wait(self, timeout_s: float, reading: bool) -> None:
-        socket = self.source.socket
+        socket = None if self.draining else self.source.socket
         if socket is None:
             self._poller.poll(2 if reading else int(timeout_s * 1000))
             return
@@ -349,8 +363,20 @@ class Ingest:
 
     # the end
 
+    def _hear_out(self) -> None:
+        """Take what has arrived, then let go of the source: the rest stays at the sender."""
+        if self.source.socket is not None:
+            until = time.monotonic() + HEAR_OUT_S
+            while (messages := self.source.receive()) and time.monotonic() < until:
+                for message in messages:
+                    self.enter(message)
+            if self.source.socket in self._poller:
+                self._poller.unregister(self.source.socket)
+        self.source.close()
+
     def drain(self, timeout_s: float, hopeless: Any) -> None:
         """Stop receiving; finish what came, as far as it goes in time."""
+        self._hear_out()
         self.draining = True
         for message in self._stuck:
             if isinstance(message, Frame):
@@ -384,7 +410,8 @@ class Ingest:
 
     def close(self) -> None:
         """Let everything go."""
-        self.source.close()
+        if not self.draining:
+            self.source.close()
         self.desk.close()
         self.bus.close()
         self.spools.close()

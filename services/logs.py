@@ -23,6 +23,8 @@ def configure(level: str = "info", file: Path | None = None, process: str = "") 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    if file:
+        file.touch(mode=0o600)  # what is in it concerns nobody else on this machine
     handler = logging.FileHandler(file) if file else logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,7 @@ from ..stream.framenumbers import Numbers
 from ..stream.ledger import Run
 from ..stream.messages import RunStart, RunStop
 from ..stream.spool import LogReader, Place, Record, RunSpool, SpoolRoot, message_of
-from .logs import logger
-from .spools import Spooled
-
-log = logger("recovery")
+from .spools import ARCHIVED, Spooled
 
 
 @dataclass(slots=True)
@@ -28,6 +25,8 @@ class Leftover:
     """Where each frame in the spool lies."""
     unfit: Numbers = field(default_factory=Numbers)
     """Frames that the archive refused."""
+    damaged: list[str] = field(default_factory=list)
+    """Parts of its spool that can't be read, in words."""
     stop: RunStop | None = None
     """Its end, where only its archive was not finished."""
 
@@ -48,43 +47,77 @@ def abandoned(own: SpoolRoot, known: Collection[Path]) -> Iterator[SpoolRoot]:
                 continue  # its service is alive
 
 
-def leftovers(root: SpoolRoot) -> Iterator[Leftover]:
-    """Read every run that is left in a spool folder; what can't be read is named and stays."""
+def leftovers(root: SpoolRoot, tell: Callable[[str], None]) -> Iterator[Leftover]:
+    """Read every run that is left in a spool folder; what can't be read stays, and is told."""
     for path in root.leftovers():
+        if (path / ARCHIVED).exists():
+            continue  # kept for replay: its archive is closed
         try:
             files = RunSpool.open(path, segment_bytes=root.segment_bytes)
+            found = read(files)
         except (StreamError, OSError) as error:
-            log.warning("a spool can't be read", spool=str(path), error=str(error))
+            tell(f"the spool {path} can't be read and stays where it is: {error}")
             continue
-        found = read(files)
-        if found is None:
-            log.warning("a spool without a start was left aside", spool=str(path))
-            files.close()
-        else:
+        if found is not None:
             yield found
+            continue
+        empty = not files.nbytes
+        files.close()
+        if not empty:
+            tell(
+                f"the spool {path} has no readable start, so it stays where it is; its frames: "
+                f"beamside replay {path}"
+            )
 
 
 def read(files: RunSpool) -> Leftover | None:
-    """Rebuild a run from its spool; None where not even its start was written."""
+    """Rebuild a run from its spool; None where not even its start can be read."""
     found: Leftover | None = None
-    for _, record in LogReader(files.path, "log").scan():
+    log_reader = LogReader(files.path, "log")
+    for _, record in log_reader.scan():
         if record.kind == "start":
             found = _begun(files, record)
         elif found is not None:
             _entered(found, record)
     if found is None:
         return None
+    frames = LogReader(files.path, "frames")
+    for _, record in frames.scan(check=False):
+        if record.kind == "frame":
+            _came(found, record)
     account = found.run.account
-    for _, record in LogReader(files.path, "frames").scan(check=False):
-        if record.kind != "frame":
-            continue
-        number = int(record.head["number"])
-        found.places[number] = record.place
-        account.received.add(number)
-        account.refused.discard(number)
-        account.bytes_received += sum(piece.nbytes for piece in record.pieces)
     account.refused.add_ranges(found.unfit.ranges())
+    found.damaged = [*_told(log_reader), *_told(frames)]
+    found.spooled.damaged = bool(found.damaged)
+    if found.damaged:
+        _mourn(found)
     return found
+
+
+def _came(found: Leftover, record: Record) -> None:
+    account, number = found.run.account, int(record.head["number"])
+    found.places[number] = record.place
+    account.received.add(number)
+    account.refused.discard(number)
+    images = dict(record.head["channels"]).values()
+    account.bytes_received += sum(record.pieces[image[3]].nbytes for image in images)
+
+
+def _told(reader: LogReader) -> list[str]:
+    return [
+        f"{reader.name}-{mark.segment:06d}.bslog at {mark.offset}: {damage.why}"
+        for mark, damage in reader.damage.items()
+    ]
+
+
+def _mourn(found: Leftover) -> None:
+    """Frames that were answered for and are in the spool no more: they came, and are lost."""
+    account = found.run.account
+    for answered in (account.processed, account.skipped):
+        for number in answered:
+            if account.received.add(number):
+                account.refused.add(number)
+                account.refused_reasons["spool_damaged"] += 1
 
 
 def _begun(files: RunSpool, record: Record) -> Leftover:

@@ -25,6 +25,8 @@ from .settings import Settings, SpoolSettings
 
 LOOK_S = 0.5
 """How often the free space of the disk is asked for."""
+ARCHIVED = "archived"
+"""A file that marks a spool whose archive is closed: it is kept for replay, or as evidence."""
 MOST_KEPT_FREE = 0.1
 """Of a small disk."""
 KEPT_FILL = 0.8
@@ -49,6 +51,8 @@ class Spooled:
     """How far the archiver knows of it."""
     counts: dict[str, Any] = field(default_factory=dict)
     """Of the account, as noted last."""
+    damaged: bool = False
+    """Whether a part of it can't be read: then nothing of it is deleted."""
     unsaid: deque[tuple[Mapping[str, Any], Sequence[Buffer]]] = field(default_factory=deque)
     """What its log could not take yet."""
 
@@ -253,6 +257,8 @@ class Spools:
                 self._kept[0].remove()
                 self._kept.pop(0)
             for spooled in () if self._settings.keep else self.runs.values():
+                if spooled.damaged:
+                    continue
                 wanted = min(pinned.get(spooled.run, ()), default=EVERYTHING)
                 spooled.files.frames.drop_before(min(spooled.held_before, wanted))
 
@@ -262,17 +268,18 @@ class Spools:
         if spooled is None:
             return
         with contextlib.suppress(SpoolError):  # what is left, the next start finishes or deletes
-            if not archived:
-                spooled.files.close()
-            elif self._settings.keep:
-                self._kept.append(spooled.files)
-            else:
+            if archived and not self._settings.keep and not spooled.damaged:
                 spooled.files.remove()
+                return
+            spooled.files.close()
+            if archived:  # the next start must not take it for a run that was cut off
+                (spooled.files.path / ARCHIVED).touch()
+                self._kept.append(spooled.files)
 
     def close(self) -> None:
         """Make everything safe, and let go; folders without a run are removed."""
         self.syncer.close()
-        for files in [*(spooled.files for spooled in self.runs.values()), *self._kept]:
+        for files in [spooled.files for spooled in self.runs.values()]:
             with contextlib.suppress(SpoolError):  # said by the syncer, while it ran
                 files.close()
         for root in (self.root, *self._others):

@@ -37,6 +37,7 @@ def of_run(closed: Mapping[str, Any]) -> dict[str, Any]:
         "skipped": account["skipped"],
         "latency_ms": closed["latency_ms"],
         "archive": closed["archive"],
+        "recovered": bool(closed.get("recovered")),
     }
 
 
@@ -47,11 +48,12 @@ def of_service(status: Mapping[str, Any], alarms: Sequence[str] = ()) -> dict[st
     named = [run for run, raw in zip(runs, closed, strict=True) if not raw["orphan"]] or runs
     last = named[-1] if named else {}
     totals = status.get("totals") or Totals().as_json()
+    worst = next((run for run in reversed(named) if run["status"] == totals["status"]), last)
     refused = Counter(totals["refused"]) + Counter(status.get("strangers", {}))
     return {
         "run": last.get("run"),
         "status": totals["status"],
-        "reason": last.get("reason", "no run came"),
+        "reason": worst.get("reason", "no run came"),
         **{key: totals[key] for key in SUMS},
         "missing_ranges": last.get("missing_ranges", []),
         "refused": dict(refused),
@@ -72,7 +74,7 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     if latency["p50"] is not None:
         shown = f"p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms"
     rows = [
-        ("run", f"{summary['run']} ({summary['status']}: {summary['reason']})"),
+        ("run", _last(summary)),
         ("frames", _frames(summary)),
         ("refused", _reasons(summary["refused"])),
         ("skipped", _reasons(summary["skipped"])),
@@ -80,11 +82,22 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
         ("archive", summary["archive"] or "none"),
     ]
     if summary["run_count"] > 1:
-        rows.insert(1, ("runs", f"{summary['run_count']} in all; the figures are their sums"))
+        said = f"{summary['run_count']} in all, the figures are their sums; the worst"
+        rows.insert(1, ("runs", f"{said} is {summary['status']}: {summary['reason']}"))
+    recovered = [str(run["run"]) for run in summary["runs"] if run["recovered"]]
+    if recovered:
+        rows.append(("recovered", f"of a service that was killed: run {', '.join(recovered)}"))
     if summary["archive"]:
         rows.append(("look", f"beamside inspect {shlex.quote(summary['archive'])}"))
     rows += [("alarm", alarm) for alarm in summary["alarms"]]
-    return [f"  {name:<9}{text}" for name, text in rows]
+    return [f"  {name:<10}{text}" for name, text in rows]
+
+
+def _last(summary: Mapping[str, Any]) -> str:
+    """The last run, with how it went itself."""
+    run = summary["runs"][-1] if summary["runs"] else summary
+    named = next((r for r in reversed(summary["runs"]) if r["run"] == summary["run"]), run)
+    return f"{summary['run']} ({named['status']}: {named['reason']})"
 
 
 def _frames(summary: Mapping[str, Any]) -> str:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from . import doors, notices
 from .ports import listening_socket
 from .service import ENVIRONMENT, Life, Plan, private_folder
@@ -187,7 +189,7 @@ class Supervisor:
             file = self.folder / name
             lines = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
             if lines:
-                return lines[-1][-2000:]
+                return _plainly(lines[-1])
         return "it said nothing"
 
     @property
@@ -274,6 +276,15 @@ class Supervisor:
                     if file.stat().st_size:
                         shutil.copy(file, logs / file.name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _plainly(line: str) -> str:
+    """A line of a log for people: of a traceback only what was raised."""
+    try:
+        said = orjson.loads(line)
+        return str(said.get("exception") or said.get("error") or said["event"]).splitlines()[-1]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, IndexError):
+        return line[-2000:]
 
 
 def is_idle(status: dict[str, Any]) -> bool:

@@ -34,6 +34,7 @@ class Server:
                 ws_max_size=1 << 16,
                 lifespan="off",
                 access_log=False,
+                log_level="warning",  # at `info` it writes addresses, and a token may be in one
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=2,

@@ -12,11 +12,14 @@ import numpy as np
 
 from ..errors import FileError
 from ..framenumbers import Numbers
-from .chunks import parsed, reading
+from .chunks import parsed, reading, text
 from .closed import damage
 from .frames import VALID, VALID_COLUMN
+from .names import valid_name
 from .reader import ArchiveFile, open_archive
 
+SUMS = {"expected": ("received", "missing"), "received": ("archived", "refused_frames")}
+"""What an account promises of every run that is not called incomplete."""
 MOST_PROBLEMS = 1000
 """Told of one archive; further ones are counted."""
 
@@ -161,10 +164,26 @@ class _Check:
         if shown != count:
             said = f"frame_valid shows {shown} frames, the segments hold {count}"
             yield Problem(self.name, None, said)
-        archived = parsed(entry["account"], "json").get("archived")
+        yield from self._account(entry["account"], count)
+
+    def _account(self, group: h5py.Group, count: int) -> Iterator[Problem]:
+        """Compare the account with the frames, with its own fields, and its sums with each other."""
+        account = parsed(group, "json")
+        archived = account.get("archived")
         if isinstance(archived, int) and archived != count:
             said = f"the account says {archived} archived, the segments hold {count}"
             yield Problem(self.name, None, said)
+        for key, value in account.items():
+            field = group.get(valid_name(str(key)))
+            if type(value) is int and isinstance(field, h5py.Dataset) and field[()] != value:
+                said = f"account/{key} is {field[()]}, the account's JSON says {value}"
+                yield Problem(self.name, None, said)
+        for whole, parts in SUMS.items():
+            known = [account.get(name) for name in (whole, *parts)]
+            if all(isinstance(n, int) for n in known) and known[0] != sum(known[1:]):
+                said = f"{whole} is not {' + '.join(parts)}: {known[0]} and {sum(known[1:])}"
+                if text(group, "status") != "incomplete":
+                    yield Problem(self.name, None, said)
 
 
 def _differences(name: str, there: Numbers, ranges: list[list[int]]) -> Iterator[Problem]:

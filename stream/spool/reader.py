@@ -62,7 +62,7 @@ class LogReader:
             for found in walk(data, number, offset, check=check):
                 if isinstance(found, Record):
                     yield Mark(number, found.place.offset + found.place.nbytes), found
-                elif whole and last and found.head is None:
+                elif whole and last and found.tail:
                     self.tail = found.place.nbytes
                 else:
                     self.damage[Mark(number, found.place.offset)] = found

@@ -14,6 +14,8 @@ from ..errors import SpoolError, WireError
 from .record import MAGIC, Place, Record, unpack
 
 SUFFIX = ".bslog"
+WINDOW = 1 << 20
+"""Bytes in which the next record is looked for at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Damage:
     """In words, for people."""
     head: dict[str, Any] | None = None
     """Of a record whose pieces are damaged: its head is right."""
+    tail: bool = False
+    """Whether no valid record follows in its segment: what a crash in mid-write leaves."""
 
 
 def path_of(folder: Path, name: str, number: int) -> Path:
@@ -66,14 +70,20 @@ def mapped(path: Path) -> memoryview:
 def walk(data: memoryview, segment: int, offset: int, *, check: bool) -> Iterator[Record | Damage]:
     """The records from `offset` on; with `check`, one whose pieces are damaged is a Damage.
 
-    What is behind the last head that is right comes as a Damage without head, the last item.
+    What is no record is passed over up to the next valid head, and comes as a Damage without head;
+    if there is none, as the last item, the tail.
     """
     while offset < data.nbytes:
         try:
             record = unpack(data, segment, offset)
         except WireError as error:
-            yield Damage(Place(segment, offset, data.nbytes - offset), str(error))
-            return
+            after = _next(data, segment, offset + 1)
+            place = Place(segment, offset, (after or data.nbytes) - offset)
+            yield Damage(place, str(error), tail=after is None)
+            if after is None:
+                return
+            offset = after
+            continue
         offset += record.place.nbytes
         if not check:
             yield record
@@ -86,17 +96,35 @@ def walk(data: memoryview, segment: int, offset: int, *, check: bool) -> Iterato
             yield record
 
 
-def end_of(path: Path, segment: int) -> int:
-    """Where the last valid record of a segment ends, every CRC checked.
+def _next(data: memoryview, segment: int, offset: int) -> int | None:
+    """Where the next valid head is, looking for its magic; None if there is none."""
+    while offset < data.nbytes:
+        window = bytes(data[offset : offset + WINDOW + len(MAGIC) - 1])
+        at = window.find(MAGIC)
+        if at < 0:
+            offset += WINDOW
+            continue
+        try:
+            unpack(data, segment, offset + at)
+        except WireError:
+            offset += at + 1
+        else:
+            return offset + at
+    return None
 
-    SpoolError if the file is none of ours: then nothing may be cut off it.
+
+def end_of(path: Path, segment: int) -> int:
+    """Where the last whole record of a segment ends: what is behind it was torn off by a crash.
+
+    A record that is whole but for a wrong CRC of its pieces counts: it is not torn but damaged, and
+    its head says what was lost. SpoolError if the file is none of ours: nothing may be cut off it.
     """
     data = mapped(path)
-    begin = bytes(data[: len(MAGIC)])
-    if not MAGIC.startswith(begin) and begin.strip(b"\0"):
-        raise SpoolError(f"{path} is no log of beamside: move it away, then start again")
     end = 0
-    for found in walk(data, segment, 0, check=True):
+    for found in walk(data, segment, 0, check=False):
         if isinstance(found, Record):
             end = found.place.offset + found.place.nbytes
+    begin = bytes(data[: len(MAGIC)])
+    if not end and not MAGIC.startswith(begin) and begin.strip(b"\0"):
+        raise SpoolError(f"{path} is no log of beamside: move it away, then start again")
     return end

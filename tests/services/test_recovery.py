@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> SpoolRoot:
 
 
 def found(root: SpoolRoot) -> recovery.Leftover:
-    (only,) = recovery.leftovers(root)
+    (only,) = recovery.leftovers(root, pytest.fail)
     return only
 
 
@@ -95,10 +95,51 @@ def test_a_torn_tail_costs_the_half_record_only(root: SpoolRoot) -> None:
     assert left.spooled.files.torn > 0
 
 
-def test_a_spool_without_a_start_is_left_aside(root: SpoolRoot) -> None:
+def test_an_empty_spool_is_nobodys_business(root: SpoolRoot) -> None:
     root.create("empty").close()
-    assert list(recovery.leftovers(root)) == []
-    assert (root.path / "empty").is_dir()
+    assert list(recovery.leftovers(root, pytest.fail)) == []
+
+
+def test_a_spool_without_a_start_stays_and_somebody_is_told_how_to_read_it(
+    root: SpoolRoot,
+) -> None:
+    spool = begun(root)
+    spool.close()
+    flip(spool.path / "log-000000.bslog", 60)
+    told: list[str] = []
+    assert list(recovery.leftovers(root, told.append)) == []
+    assert f"beamside replay {spool.path}" in told[0]
+    assert (spool.path / "frames-000000.bslog").exists()
+
+
+def test_a_spool_that_is_kept_for_replay_is_not_taken_up_again(root: SpoolRoot) -> None:
+    spool = begun(root)
+    spool.close()
+    (spool.path / "archived").touch()
+    assert list(recovery.leftovers(root, pytest.fail)) == []
+
+
+def flip(file: Path, at: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[at] ^= 4
+    file.write_bytes(data)
+
+
+def test_a_flipped_bit_costs_its_own_frame_and_is_told(root: SpoolRoot) -> None:
+    spool = begun(root, frames=8)
+    parts = wire.encode(Result("det", "1", (3,), "sum", xr.Dataset()))
+    result = {"kind": "result", "parts": 1, "frames": [3], "error": None, "failure": None}
+    spool.log.append(result, parts)
+    spool.close()
+    file = spool.path / "frames-000000.bslog"
+    flip(file, file.read_bytes().index(b'"number":3'))
+    left = found(root)
+    account = left.run.account
+    assert sorted(left.places) == [0, 1, 2, 4, 5, 6, 7]
+    assert "frames-000000.bslog at" in left.damaged[0]
+    assert left.spooled.damaged
+    assert account.refused.ranges() == [(3, 3)]  # it was answered for, so it had come
+    assert len(account.processed) <= len(account.received) == 8
 
 
 def test_only_services_that_are_gone_are_taken_over(root: SpoolRoot) -> None:

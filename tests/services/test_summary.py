@@ -57,7 +57,7 @@ def test_several_runs_are_summed_and_the_worst_status_stands() -> None:
 
 def test_people_read_which_frames_are_missing_and_why_others_were_refused() -> None:
     text = "\n".join(summary.lines(summary.of_service(status(closed("7", [0, 1, 5], 6)))))
-    assert "run      7 (complete" in text
+    assert "run       7 (complete" in text
     assert "3 missing (2-4)" in text
     assert "1 bad_json" in text
     assert "p95 2 ms" in text

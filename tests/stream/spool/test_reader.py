@@ -115,7 +115,7 @@ def test_a_segment_that_is_missing_in_the_middle_is_said(
     assert damage.why == "1 segments are missing behind segment 0"
 
 
-def test_a_damaged_head_costs_the_rest_of_its_segment_and_is_said(
+def test_a_damaged_head_costs_its_record_only_and_is_said(
     log: Log, reader: LogReader, tmp_path: Path
 ) -> None:
     places = append(log, 0, 9)
@@ -123,11 +123,12 @@ def test_a_damaged_head_costs_the_rest_of_its_segment_and_is_said(
         file.seek(places[4].offset + 30)
         file.write(b"~")
     for _ in range(2):
-        assert [r.head["n"] for _, r in reader.scan()] == [0, 1, 2, 3, 6, 7, 8]
-    assert heads(reader, Mark(0, 0), log.end) == [0, 1, 2, 3, 6, 7, 8]
+        assert [r.head["n"] for _, r in reader.scan()] == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert heads(reader, Mark(0, 0), log.end) == [0, 1, 2, 3, 5, 6, 7, 8]
     (damage,) = reader.damage.values()
     assert (damage.place.segment, damage.place.offset) == (1, places[4].offset)
-    assert damage.place.nbytes == places[4].nbytes + places[5].nbytes
+    assert damage.place.nbytes == places[4].nbytes
+    assert not damage.tail
     with pytest.raises(WireError, match="bad_checksum"):
         reader.at(places[4])
 
