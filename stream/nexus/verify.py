@@ -179,11 +179,10 @@ class _Check:
                 said = f"account/{key} is {field[()]}, the account's JSON says {value}"
                 yield Problem(self.name, None, said)
         for whole, parts in SUMS.items():
-            known = [account.get(name) for name in (whole, *parts)]
-            if all(isinstance(n, int) for n in known) and known[0] != sum(known[1:]):
-                said = f"{whole} is not {' + '.join(parts)}: {known[0]} and {sum(known[1:])}"
-                if text(group, "status") != "incomplete":
-                    yield Problem(self.name, None, said)
+            numbers = [n for n in map(account.get, (whole, *parts)) if isinstance(n, int)]
+            closes = len(numbers) != 3 or numbers[0] == numbers[1] + numbers[2]
+            if not closes and text(group, "status") != "incomplete":
+                yield Problem(self.name, None, f"{whole} is not {' + '.join(parts)}: {numbers}")
 
 
 def _differences(name: str, there: Numbers, ranges: list[list[int]]) -> Iterator[Problem]:

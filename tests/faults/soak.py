@@ -48,6 +48,8 @@ WARM_UP = 0.2
 """Of the soak: memory is judged after it."""
 GROWTH_MB = 2.0
 """Less over the whole soak is no growth, however straight the line is."""
+SHORT_MIN, SHORT_GROWTH_MB = 5.0, 24.0
+"""In less than so many minutes start-up can't be told from a leak: only a gross one is found."""
 BLOCKS = 8
 SETTINGS = f"""
 [analysis]
@@ -238,7 +240,8 @@ class Soak:
                 "rss_mb_per_min": [round(rss, 3), round(rss_error, 3)],
                 "anon_mb_per_min": [round(anon, 3), round(error, 3)],
             }
-            if anon > 3 * error and anon * minutes > GROWTH_MB:
+            allowed = GROWTH_MB if minutes >= SHORT_MIN else SHORT_GROWTH_MB
+            if anon > 3 * error and anon * minutes > allowed:
                 self.problems.append(f"{name} grew by {anon * minutes:.1f} MB in the soak")
         return told
 
