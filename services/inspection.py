@@ -51,6 +51,8 @@ def head(summary: ArchiveSummary) -> Iterator[str]:
     yield f"time       {summary.start_time} to {summary.end_time or '(no end yet)'}"
     missing = ", ".join(f"{a}-{b}" if a != b else str(a) for a, b in summary.missing[:8]) or "none"
     yield f"frames     {summary.frames}, missing: {missing}"
+    if summary.partial:
+        yield f"partial    {summary.partial} frames came without a channel that others have"
     for problem in summary.problems:
         yield f"PROBLEM    {problem}"
     for channel in summary.channels:

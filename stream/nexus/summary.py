@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from .chunks import lines, parsed, reading, text
+from .frames import VALID, VALID_COLUMN
 from .names import moment
 from .reader import ArchiveFile, open_archive
 from .stored import Stored, stored
@@ -79,6 +80,8 @@ class ArchiveSummary:
     """Frames in it."""
     missing: tuple[tuple[int, int], ...]
     """Frame numbers that are not in it, below the highest that is, as (first, last)."""
+    partial: int
+    """Frames that came without a channel that others of the run have; `frame_valid` is 2 there."""
     problems: tuple[str, ...]
     """Files of it that are missing or damaged, in words; none in a whole archive."""
     channels: tuple[ChannelSummary, ...]
@@ -111,6 +114,7 @@ def _summary(archive: ArchiveFile) -> ArchiveSummary:
         end_time=text(entry, "end_time"),
         frames=len(numbers),
         missing=tuple(numbers.gaps(numbers.stop)),
+        partial=_partial(entry),
         problems=tuple(archive.problems),
         channels=tuple(
             ChannelSummary(name, kind.shape, kind.dtype, kind.stored_bytes)
@@ -121,6 +125,12 @@ def _summary(archive: ArchiveFile) -> ArchiveSummary:
         account={} if account is None else parsed(account, "json"),
         analyses=tuple(_analysis(n, group) for n, group in archive.processes.items()),
     )
+
+
+def _partial(entry: h5py.Group | None) -> int:
+    if entry is None or "frames" not in entry:
+        return 0
+    return int(np.count_nonzero(entry[f"frames/{VALID_COLUMN}"][:] == VALID["partial"]))
 
 
 def _analysis(name: str, process: h5py.Group) -> AnalysisSummary:

@@ -167,7 +167,7 @@ class _Check:
         yield from self._account(entry["account"], count)
 
     def _account(self, group: h5py.Group, count: int) -> Iterator[Problem]:
-        """Compare the account with the frames, with its own fields, and its sums with each other."""
+        """Compare the account with the frames, with its fields, and its sums with each other."""
         account = parsed(group, "json")
         archived = account.get("archived")
         if isinstance(archived, int) and archived != count:

@@ -16,7 +16,7 @@ from beamside.services.settings import Settings, load
 from beamside.stream.decompress import encode
 from beamside.stream.errors import ArchiveError
 from beamside.stream.messages import Frame, RunStart, RunStop
-from beamside.stream.nexus import Archive
+from beamside.stream.nexus import Archive, read_summary
 from beamside.stream.spool import RunSpool, of_frame, of_message
 
 
@@ -226,3 +226,4 @@ def test_a_channel_that_comes_late_is_archived(bench: Bench) -> None:
     bench.tell()
     bench.until(lambda: bench.desk.heard("path"))
     assert numbers(bench.path) == [0, 1, 2]
+    assert read_summary(bench.path).partial >= 1
