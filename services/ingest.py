@@ -102,6 +102,7 @@ class Ingest:
 
     def recover(self) -> None:
         """Find every run that is still in a spool, of this service or of one that is gone."""
+        self.spools.remember(recovery.kept(self.spools.root))
         left = recovery.leftovers(self.spools.root, self._aside)
         self._leftovers += [(found, True) for found in left]
         self._adopt()
@@ -112,6 +113,7 @@ class Ingest:
         with contextlib.suppress(OSError):  # the folder is gone: the spool itself says so
             for root in recovery.abandoned(self.spools.root, self.spools.roots):
                 self.spools.watch(root)
+                self.spools.remember(recovery.kept(root))
                 left = recovery.leftovers(root, self._aside)
                 self._leftovers += [(found, False) for found in left]
         self._take_up()

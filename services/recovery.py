@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,16 @@ def leftovers(root: SpoolRoot, tell: Callable[[str], None]) -> Iterator[Leftover
                 f"the spool {path} has no readable start, so it stays where it is; its frames: "
                 f"beamside replay {path}"
             )
+
+
+def kept(root: SpoolRoot) -> Iterator[RunSpool]:
+    """The spools that an earlier service kept for replay: they count towards the budget."""
+    for path in root.leftovers():
+        if (path / ARCHIVED).exists():
+            with contextlib.suppress(StreamError):
+                files = RunSpool.open(path, segment_bytes=root.segment_bytes)
+                files.close()
+                yield files
 
 
 def read(files: RunSpool) -> Leftover | None:

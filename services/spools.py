@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,10 @@ class Spools:
     def roots(self) -> list[Path]:
         """The spool folders that are this service's now."""
         return [root.path for root in (self.root, *self._others)]
+
+    def remember(self, kept: Iterable[RunSpool]) -> None:
+        """Count spools that were kept before, the oldest to be deleted first."""
+        self._kept.extend(kept)
 
     def watch(self, root: SpoolRoot) -> None:
         """Keep the folder of a service that is gone, until its runs are archived."""

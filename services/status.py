@@ -100,6 +100,8 @@ def alarms(ingest: Ingest) -> list[str]:
         passed = [level for level in ALARM_FILLS if fill >= level]
         if passed:
             said.append(f"the {name} is more than {passed[-1]:.0%} full")
+    if ingest.spools.syncer.error:
+        said.append(f"a power cut would cost more than it should: {ingest.spools.syncer.error}")
     if ingest.spools.short:
         folder = ingest.spools.root.path
         said.append(

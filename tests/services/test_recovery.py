@@ -148,3 +148,12 @@ def test_only_services_that_are_gone_are_taken_over(root: SpoolRoot) -> None:
     gone.close()
     assert [r.path for r in recovery.abandoned(root, [root.path])] == [gone.path]
     alive.close()
+
+
+def test_spools_that_are_kept_count_with_their_bytes(root: SpoolRoot) -> None:
+    spool = begun(root)
+    spool.close()
+    assert list(recovery.kept(root)) == []
+    (spool.path / "archived").touch()
+    (kept,) = recovery.kept(root)
+    assert kept.nbytes == spool.nbytes
