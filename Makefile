@@ -14,7 +14,7 @@ demo: $(VENV)/.user                 ## a simulated microscope, live page and arc
 test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
 	@$(BIN)/pytest -n auto -m "not slow and not gpu and not browser" $(ARGS)
 
-test-all: $(VENV)/.browser $(VENV)/.networks  ## the slow, browser, network and gpu tests too
+test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
 	@$(BIN)/pytest $(ARGS)
 
 test-browser: $(VENV)/.browser      ## the page, in the Chromium of this machine
@@ -70,17 +70,12 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy,dev]'
+	@$(PIP) -e '.[microscopy,networks,dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
 	@touch $@ $(VENV)/.user
 
 $(VENV)/.browser: $(VENV)/.dev
-	@$(PIP) -e '.[microscopy,dev,browser]'
-	@touch $@
-
-# a framework of its own: 200 MB and more
-$(VENV)/.networks: $(VENV)/.dev
-	@$(PIP) -e '.[microscopy,dev,networks]'
+	@$(PIP) -e '.[microscopy,networks,dev,browser]'
 	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler
