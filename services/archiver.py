@@ -9,8 +9,7 @@ forget it.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from ..stream.errors import ArchiveError, SpoolError, WireError
 from ..stream.framenumbers import Numbers
 from ..stream.messages import Result, RunStart, RunStop
 from ..stream.nexus import Archive, Limits
-from ..stream.spool import LogReader, Mark, Record, crcs_of, frame_of, message_of
+from ..stream.spool import Mark, Record, crcs_of, frame_of, message_of
+from .follower import START, Follower, settled
 from .logs import logger
 from .reader import DeskReader, Tail
 from .service import Life, Plan
@@ -37,7 +37,7 @@ FAILED = "archive_failed"
 MOST_BLAMED = 3
 """So often one frame may make the archive fail; then it is refused, and the others go on."""
 MOST_CLOSED = 1000
-START = Mark(0, 0)
+"""Closed runs that are remembered, for a tail that comes late."""
 
 
 def run(plan: Plan, life: Life) -> int:
@@ -51,67 +51,6 @@ def run(plan: Plan, life: Life) -> int:
     archiver.abandon()
     desk.close()
     return 0
-
-
-@dataclass(slots=True)
-class Follower:
-    """One run: how far its spool was read, and its archive."""
-
-    run: str
-    stem: str
-    spool: Path
-    frames_end: Mark = START
-    log_end: Mark = START
-    frames: LogReader = field(init=False)
-    log: LogReader = field(init=False)
-    frames_at: Mark = START
-    log_at: Mark = START
-    flushed_at: Mark = START
-    """All frames before it can be read in the archive, or are refused."""
-    archive: Archive | None = None
-    stop: RunStop | None = None
-    pending: Numbers = field(default_factory=Numbers)
-    """Given to the archive, not readable yet."""
-    readable: Numbers = field(default_factory=Numbers)
-    """Readable in it, and not told yet."""
-    refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """Not told yet, by reason."""
-    unfit: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """All that were ever refused."""
-    contents: deque[tuple[int, Numbers]] = field(default_factory=deque)
-    """Frames of each spool segment that the archive does not hold yet."""
-    held: Numbers = field(default_factory=Numbers)
-    """Frames of the spool segments that need not be kept."""
-    told_at: Mark = START
-    flushed: float = 0.0
-    blamed: Counter[int | Mark] = field(default_factory=Counter)
-    """Frames and log entries at which writing failed for no reason of the disk, and how often."""
-    failures: int = 0
-    retry_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.frames = LogReader(self.spool, "frames")
-        self.log = LogReader(self.spool, "log")
-
-    def rewind(self) -> None:
-        """Read the spool from its beginning again."""
-        self.frames_at = self.log_at = START
-        self.archive = self.stop = None
-        self.unfit.clear()
-        self.pending, self.readable = Numbers(), Numbers()
-        self.contents.clear()
-        self.refused.clear()
-        self.flushed_at = self.told_at = START
-
-    @property
-    def behind(self) -> bool:
-        """Whether there is something to read."""
-        return self.log_at < self.log_end or self.frames_at < self.frames_end
-
-    def close(self) -> None:
-        """Let go of the spool."""
-        self.frames.close()
-        self.log.close()
 
 
 class Archiver:
@@ -146,7 +85,7 @@ class Archiver:
         run, path = said["run"], self.closed.get(said["stem"])
         if path is not None:
             # it was under way when we closed; or it is from a new ingest, which was not told
-            self.desk.say("closed", {"run": run, "path": path, "error": None})
+            self.desk.say("closed", {"run": run, "path": path})
             return
         follower = self.runs.get(run)
         if follower is None or follower.stem != said["stem"]:
@@ -300,7 +239,7 @@ class Archiver:
         self._closed(follower, path)
 
     def _closed(self, follower: Follower, path: Path) -> None:
-        self.desk.say("closed", {"run": follower.run, "path": str(path), "error": None})
+        self.desk.say("closed", {"run": follower.run, "path": str(path)})
         self.closed[follower.stem] = str(path)
         while len(self.closed) > MOST_CLOSED:
             del self.closed[next(iter(self.closed))]
@@ -314,27 +253,6 @@ class Archiver:
                 follower.archive.abandon()
             follower.close()
         self.runs.clear()
-
-
-def settled(follower: Follower) -> dict[str, Any]:
-    """Which frames can be read in the archive now, which never will be, and what it holds."""
-    archive = follower.archive
-    if archive is None:
-        return {}
-    said: dict[str, Any] = {}
-    if len(follower.readable):
-        said["archived"], follower.readable = follower.readable.ranges(), Numbers()
-    if follower.refused:
-        said["refused"], follower.refused = dict(follower.refused), defaultdict(list)
-    held = follower.held  # all of it each time: what was said before may have died with an ingest
-    while follower.contents:
-        segment, numbers = follower.contents[0]
-        if segment >= follower.frames_at.segment or not archive.held.covers(numbers):
-            break
-        follower.contents.popleft()
-        held.add_ranges(numbers.ranges())
-        said |= {"held_before": segment + 1, "held": held.ranges()}
-    return said
 
 
 def of_the_disk(error: ArchiveError) -> bool:

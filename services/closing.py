@@ -91,22 +91,20 @@ class Closing:
         stop = found.stop
         if stop is not None:
             found.run.status, found.run.reason = stop.status, stop.reason
-            self.open[stop.run] = _summary(found.run, stop, Latencies().as_json())
+            summary = _summary(found.run, stop, Latencies().as_json())
+            if self._ingest.settings.archive.enabled:
+                self.open[stop.run] = summary
+            else:
+                self._finish(summary, archived=True)
 
     def archived(self, said: Mapping[str, Any]) -> None:
-        """The archive of a run is closed, or can't be."""
+        """The archive of a run is closed; while it can't be, the archiver tries again."""
         summary = self.open.pop(said["run"], None)
         if summary is None:
             return
-        summary["archive"] = said.get("path")
-        if said.get("error"):
-            self._fail(summary, str(said["error"]))
-        self._finish(summary, archived=not said.get("error"))
+        summary["archive"] = said["path"]
+        self._finish(summary, archived=True)
         self._ingest.notice()
-
-    def _fail(self, summary: dict[str, Any], words: str) -> None:
-        summary["status"] = "incomplete"
-        summary["reason"] = f"{summary['reason']}; {words}".lstrip("; ")
 
     def _finish(self, summary: dict[str, Any], *, archived: bool) -> None:
         run, alarms = summary["run"], self._ingest.alarms
@@ -124,13 +122,18 @@ class Closing:
 
     def give_up(self) -> None:
         """The time is over: what is not archived stays in the spool for the next start."""
-        words = "its archive was not finished in time; the next start finishes it from the spool"
-        ledger = self._ingest.ledger
+        archive, ledger = self._ingest.settings.archive.enabled, self._ingest.ledger
+        words = (
+            "its archive was not finished in time; the next start finishes it from the spool"
+            if archive
+            else "its analysis was not finished in time"
+        )
         for key, run in list(ledger.runs.items()):
-            stop = ledger.close(key, archive=True, time_ns=time.time_ns())
+            stop = ledger.close(key, archive=archive, time_ns=time.time_ns())
             self.open[key] = _summary(run, stop, Latencies().as_json())
         for summary in list(self.open.values()):
-            self._fail(summary, words)
+            summary["status"] = "incomplete"
+            summary["reason"] = f"{summary['reason']}; {words}".lstrip("; ")
             self._finish(summary, archived=False)
         self.open.clear()
 

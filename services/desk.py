@@ -162,8 +162,9 @@ class Desk:
                     self._send(worker, parts)
 
     def tell(self, reader: str, what: dict[str, Any]) -> None:
-        """Tell every worker of a reader how far the spool of a run goes."""
-        for worker in self.readers[reader].workers.values():
+        """Tell every worker of a reader, if there is one, how far the spool of a run goes."""
+        way = self.readers.get(reader)
+        for worker in way.workers.values() if way is not None else ():
             self._send(worker, [TAIL, orjson.dumps(what)])
 
     def give(self, run: str, number: int, place: Place, nbytes: int) -> list[Skipped]:

@@ -7,7 +7,6 @@ go out on the bus.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ from ..stream.ledger import Ledger
 from ..stream.messages import Frame, Message, Refusal, RunStart, RunStop
 from ..stream.sources import Incoming, Source
 from ..stream.spool import Mark, SpoolRoot
-from . import recovery, status
+from . import status
 from .closing import Closing
 from .desk import ARCHIVE, Desk, Receipt, Skipped
 from .doors import results_door
@@ -37,13 +36,12 @@ from .readers import Cut, readers
 from .service import Life, Plan
 from .settings import Settings
 from .spools import EVERYTHING, Spools, claimer, segment_bytes
+from .takeover import Takeover
 
 log = logger("ingest")
 NOTICE_PERIOD_S = 0.2
 TELL_PERIOD_S = 0.02
 """How often the archiver hears of new frames at most."""
-ADOPT_PERIOD_S = 5.0
-"""How often it is looked for spools whose service is gone."""
 HEAR_OUT_S = 0.5
 """Told to stop, so long a sender that does not pause is still listened to."""
 RETRY_S = 0.2
@@ -55,7 +53,7 @@ def run(plan: Plan, life: Life) -> int:
     settings = plan.parsed()
     ingest = Ingest(settings, plan)
     try:
-        ingest.recover()
+        ingest.takeover.begin()
         while not (life.stopping or life.orphaned):
             ingest.step(0.05)
         ingest.drain(settings.service.drain_timeout_s, lambda: life.orphaned)
@@ -82,85 +80,19 @@ class Ingest:
         self.rates = Rates()
         self.alarms: dict[str, str] = {}
         self.closing = Closing(self)
+        self.takeover = Takeover(self)
         self.draining = False
         self._began_ns = time.time_ns()
         self.last_frame_ns = 0
         self.failures: Counter[str] = Counter()
         self._stuck: deque[Message] = deque()
         """What the spool could not take yet; nothing more is received until it has."""
-        self._leftovers: list[tuple[recovery.Leftover, bool]] = []
-        """Runs of earlier processes that wait for their name; whether of this service."""
         self._retry_at = 0.0
-        self._adopted = 0.0
         self._cut = Cut(settings.analysis.stall_timeout_s)
         self._told = 0.0
         self._noticed = 0.0
         self._poller = zmq.Poller()
         self._poller.register(self.desk.socket, zmq.POLLIN)
-
-    # what a crash left
-
-    def recover(self) -> None:
-        """Find every run that is still in a spool, of this service or of one that is gone."""
-        self.spools.remember(recovery.kept(self.spools.root))
-        left = recovery.leftovers(self.spools.root, self._aside)
-        self._leftovers += [(found, True) for found in left]
-        self._adopt()
-
-    def _adopt(self) -> None:
-        """Take over what services left that are gone; one may still be on its way out."""
-        self._adopted = time.monotonic()
-        with contextlib.suppress(OSError):  # the folder is gone: the spool itself says so
-            for root in recovery.abandoned(self.spools.root, self.spools.roots):
-                self.spools.watch(root)
-                self.spools.remember(recovery.kept(root))
-                left = recovery.leftovers(root, self._aside)
-                self._leftovers += [(found, False) for found in left]
-        self._take_up()
-
-    def _aside(self, words: str) -> None:
-        """Somebody must look at a spool that can't be taken up."""
-        log.warning("a spool was left aside", detail=words)
-        self.alarms[words] = words
-
-    def _take_up(self) -> None:
-        """Go on with the runs that were found; of two with one name the second waits."""
-        for found, own in list(self._leftovers):
-            key = found.run.start.run
-            if key not in self.spools.runs and key not in self.ledger.runs:
-                self._leftovers.remove((found, own))
-                self._go_on(found, own)
-
-    def _go_on(self, found: recovery.Leftover, own: bool) -> None:
-        run, key = found.run, found.run.start.run
-        words = f"run {key}: {len(found.places)} frames were recovered from the spool"
-        log.warning("recovered", run=key, frames=len(found.places), torn=found.spooled.files.torn)
-        self.alarms[f"recovered {key}"] = words
-        if found.damaged:
-            self.alarms[f"damaged {key}"] = (
-                f"run {key}: its spool is damaged, which may have cost frames; it is kept as it is "
-                f"in {found.spooled.files.path} ({'; '.join(found.damaged[:3])})"
-            )
-        self.spools.adopt(found.spooled)
-        self.desk.announce(run.start)
-        self.desk.tell(ARCHIVE, found.spooled.tail)
-        if not own:
-            self.closing.recovered[key] = len(run.account.received)
-        if found.stop is not None:
-            self.closing.resume(found)
-            return
-        run.last_ns = time.monotonic_ns()
-        self.ledger.restore(run)
-        self.run_latencies[key] = Latencies()
-        if self.source.socket is None:
-            # recorded files won't go on with it
-            self.ledger.end(key, "incomplete", "the service was killed during this run")
-        if not self.settings.analysis.workers or self.settings.analysis.policy != "wait":
-            self._skip(key, found.unseen, "ingest_died")
-            return
-        for number in found.unseen:
-            place = found.places[number]
-            self.hear(self.desk.give(key, number, place, place.nbytes))
 
     # one step
 
@@ -267,7 +199,7 @@ class Ingest:
         for said in heard:
             if isinstance(said, Skipped):
                 if said.reader == "analysis":
-                    self._skip(said.run, [said.number], said.reason)
+                    self.skip(said.run, [said.number], said.reason)
             elif said.kind == "result":
                 self._result(said)
             elif said.reader == ARCHIVE:
@@ -283,7 +215,8 @@ class Ingest:
             for spooled in self.spools.runs.values():
                 self.desk.tell(ARCHIVE, spooled.tail)
 
-    def _skip(self, run: str, numbers: list[int], reason: str) -> None:
+    def skip(self, run: str, numbers: list[int], reason: str) -> None:
+        """No analysis looks at these frames: into the account, and into the log of the run."""
         if numbers and self.ledger.skipped(run, numbers, reason):
             self.spools.skipped(run, numbers, reason)
 
@@ -396,9 +329,7 @@ class Ingest:
     def notice(self, state: str | None = None) -> None:
         """Publish the state, the account and the pace."""
         self._noticed = time.monotonic()
-        if time.monotonic() - self._adopted > ADOPT_PERIOD_S:
-            self._adopt()
-        self._take_up()
+        self.takeover.look()
         for key in self.spools.put_back():
             self.alarms["spool folder"] = (
                 f"run {key}: its spool was deleted; what was not archived yet was put back as far "

@@ -85,6 +85,12 @@ class Metrics:
             ["stage"],
             registry=registry,
         )
+        self.expected = Gauge(
+            "beamside_run_frames_expected",
+            "Frames of the run: announced, or more when more came.",
+            ["stream"],
+            registry=registry,
+        )
         self.last_frame = Gauge(
             "beamside_last_frame_timestamp_seconds",
             "Unix time at which the last frame came.",
@@ -107,6 +113,7 @@ class Metrics:
         account = _mapping(status.get("account"))
         self._notice_run(stream, status.get("run"), account.get("received"))
         self._count_account(stream, account)
+        _put(self.expected.labels(stream), account.get("expected"))
         self._count_bytes(stream, status.get("bytes_received"))
         for reader, figures in _mapping(status.get("readers")).items():
             stage = self._label("stage", reader)

@@ -52,7 +52,7 @@ class Spooled:
     counts: dict[str, Any] = field(default_factory=dict)
     """Of the account, as noted last."""
     damaged: bool = False
-    """Whether a part of it can't be read: then nothing of it is deleted."""
+    """Whether a part of it can't be read: then it is kept, as for replay."""
     unsaid: deque[tuple[Mapping[str, Any], Sequence[Buffer]]] = field(default_factory=deque)
     """What its log could not take yet."""
 
@@ -255,13 +255,17 @@ class Spools:
                 spooled.held_before = before
 
     def trim(self, pinned: Mapping[str, Mapping[int, int]]) -> None:
-        """Delete what is held and wanted by nobody; of kept spools only what is over budget."""
+        """Delete what is held and wanted by nobody.
+
+        What is kept, for replay or because it is damaged, goes only when the budget wants its room:
+        a detector that waits for ever would be worse.
+        """
         with contextlib.suppress(SpoolError):  # what can't be deleted is tried with the next notice
             while self._kept and self.fill > KEPT_FILL:
                 self._kept[0].remove()
                 self._kept.pop(0)
-            for spooled in () if self._settings.keep else self.runs.values():
-                if spooled.damaged:
+            for spooled in self.runs.values():
+                if (self._settings.keep or spooled.damaged) and self.fill <= KEPT_FILL:
                     continue
                 wanted = min(pinned.get(spooled.run, ()), default=EVERYTHING)
                 spooled.files.frames.drop_before(min(spooled.held_before, wanted))
@@ -315,12 +319,7 @@ def claimer(settings: Settings, plan: Plan) -> Callable[[RunStart], str]:
     if settings.archive.enabled:
         return lambda start: names.claim(folder, start)
 
-    def claim(start: RunStart) -> str:
-        first = name = names.stem(start)
-        count = 1
-        while (Path(plan.spool) / name).exists():
-            count += 1
-            name = f"{first}_{count}"
-        return name
-
-    return claim
+    folder = Path(plan.spool)
+    return lambda start: next(
+        name for name in names.numbered(names.stem(start)) if not (folder / name).exists()
+    )

@@ -11,16 +11,16 @@ bad_shape, bad_dtype, bad_size, too_large.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from . import wire_fields as fields
 from .dectris_header import MAX_DEPTH, deeper
 from .errors import WireError
 from .messages import DTYPES, Buffer, Frame, Json, Message, Pixels, Result, RunStart, RunStop
+from .plain import plain
 from .quote import short
 
 FORMAT = "beamside-1"
@@ -31,7 +31,7 @@ def encode(message: Message) -> list[Buffer]:
     buffers: list[Buffer] = []
     kind, pack, _ = _CODECS_BY_TYPE[type(message)]
     head = {"format": FORMAT, "kind": kind, **pack(message, buffers)}
-    return [orjson.dumps(head, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY), *buffers]
+    return [orjson.dumps(head, default=plain, option=orjson.OPT_SERIALIZE_NUMPY), *buffers]
 
 
 def decode(parts: Sequence[Buffer]) -> Message:
@@ -67,18 +67,6 @@ def _opened(text: Buffer) -> int:
     """How often a list or a map opens in the text, at most."""
     plain = bytes(text)
     return plain.count(b"[") + plain.count(b"{")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
 
 
 # one pair of functions a kind: message -> fields of the head, and back

@@ -7,6 +7,7 @@ is seen through the same transfer function, so the ratio of the two is nearly fr
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,7 @@ def refine(
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
-    # Windows of about one size together: those of a chunk are cut as large as its largest.
-    order = np.argsort(lengths[0] * lengths[1], kind="stable")
-    for start in range(0, len(ky), CHUNK):
-        rows = order[start : start + CHUNK]
-        rings = background.rings_at(place[0][rows], place[1][rows])
-        windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
+    for rows, windows in _chunks(view, place, lengths, background):
         ky[rows], kx[rows], snr[rows] = _climb(
             windows, ky[rows], kx[rows], [v[rows] for v in lengths]
         )
@@ -85,15 +81,28 @@ def glance(
     """Largest power over `background` at `k` = (ky, kx) and its nearest neighbours, [k]."""
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     most = np.zeros(len(k[0]))
-    order = np.argsort(lengths[0] * lengths[1], kind="stable")
-    for start in range(0, len(most), CHUNK):
-        rows = order[start : start + CHUNK]
-        rings = background.rings_at(place[0][rows], place[1][rows])
-        windows = _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
+    for rows, windows in _chunks(view, place, lengths, background):
         steps = [0.4 / v[rows] for v in lengths]
         grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)
         most[rows] = grid.max(axis=(1, 2))
     return most
+
+
+def _chunks(
+    view: View,
+    place: tuple[np.ndarray, np.ndarray],
+    lengths: Sequence[np.ndarray],
+    background: Background,
+) -> Iterator[tuple[np.ndarray, _Windows]]:
+    """Cut the windows, some rows at a time; those of about one size together.
+
+    The windows of a chunk are cut as large as its largest.
+    """
+    order = np.argsort(lengths[0] * lengths[1], kind="stable")
+    for start in range(0, len(order), CHUNK):
+        rows = order[start : start + CHUNK]
+        rings = background.rings_at(place[0][rows], place[1][rows])
+        yield rows, _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
 
 
 @dataclass(frozen=True, slots=True)

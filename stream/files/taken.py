@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import FileError
+from ..folders import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Taken:
                 f"{path} is in use: another beamside watches the same folder"
             ) from error
         self._load()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def add(self, name: str, key: Key) -> None:
         """Note that `name`, as it was with `key`, is safe; FileError if the disk is full."""
@@ -82,12 +83,3 @@ class Taken:
                 damaged += 1
         if damaged:
             log.warning("%s has %d damaged lines; their files are taken again", self._path, damaged)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the journal's own name safe, which a crash could lose."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -36,7 +36,7 @@ from .closed import read_segment, run_of
 from .final import FinalFile, write_master
 from .intake import Intake
 from .limits import Limits
-from .room import sync_folder, words
+from .room import settle_folder, words
 from .shelf import DISK, Shelf
 
 
@@ -151,7 +151,7 @@ class Archive:
             final = self._ours()
             self._find_master()
             final.finish(self.master, self._shelf.closed, self.folder.name, stop)
-            sync_folder(self.master.parent)
+            settle_folder(self.master.parent)
         self._failure = f"the archive of run {self._start.run!r} is closed"
         self.closed = True
         self._unlock()

@@ -15,13 +15,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+from isal.isal_zlib import crc32
 
 from ..errors import ArchiveError
 from ..framenumbers import Numbers
 from .chunks import parsed
 from .frames import NONE, VALID, VALID_COLUMN, runs
-from .payload import crc32
-from .room import sync_folder
+from .room import settle_folder
 from .segment import FORMAT
 
 
@@ -201,5 +201,5 @@ def settle(part: Path, numbers: set[int], channels: set[str]) -> Segment:
             f"{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}; look at the disk"
         )
     part.rename(part.with_name(segment.file))
-    sync_folder(part.parent)
+    settle_folder(part.parent)
     return segment

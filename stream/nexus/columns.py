@@ -16,6 +16,8 @@ import hdf5plugin
 import numpy as np
 import orjson
 
+from ..plain import plain
+
 BSLZ4 = dict(hdf5plugin.Bitshuffle(cname="lz4"))
 CHUNK_BYTES = 1 << 16
 PACKED_FROM = 4096
@@ -99,11 +101,11 @@ def plain_text(text: str, longest: int = 1000) -> str:
 def to_json(value: Any) -> bytes:
     """Write `value` as JSON, whatever is in it: what JSON can't say becomes text."""
     try:
-        return orjson.dumps(value, _plain, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(value, plain, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError):  # 65-bit numbers, lone surrogates, 255 levels and more
         pass
     try:
-        return json.dumps(value, default=_plain, skipkeys=True).encode()
+        return json.dumps(value, default=plain, skipkeys=True).encode()
     except (TypeError, ValueError, RecursionError):
         return b'{"note":"too deeply nested to be kept"}'
 
@@ -114,16 +116,6 @@ def from_json(text: bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:  # lone surrogates are JSON for Python only
         return json.loads(text)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return str(value)
 
 
 class TextLog:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,27 +55,34 @@ def _in_file(text: str) -> str:
     return _FOREIGN_IN_FILES.sub("-", text)[:80].strip("-") or "unnamed"
 
 
+def numbered(name: str) -> Iterator[str]:
+    """Give `name`, then `name_2`, `name_3` and so on."""
+    yield name
+    for count in itertools.count(2):
+        yield f"{name}_{count}"
+
+
 def claim(folder: Path, start: RunStart) -> str:
     """Find a name for a run that nothing in `folder` has, and make its folder there; give it.
 
     ArchiveError if the folder is not there or can't be written to.
     """
-    first = name = stem(start)
-    count = 1
-    while True:
-        try:
-            if not os.path.lexists(folder / f"{name}{SUFFIX}"):
-                (folder / name).mkdir()
-                return name
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise ArchiveError(
-                f"no archive can be begun in {folder}: {error.strerror}; make the folder writable "
-                "with space on it, or set archive.folder to another"
-            ) from error
-        count += 1
-        name = f"{first}_{count}"
+    return next(name for name in numbered(stem(start)) if _claimed(folder, name))
+
+
+def _claimed(folder: Path, name: str) -> bool:
+    try:
+        if os.path.lexists(folder / f"{name}{SUFFIX}"):
+            return False
+        (folder / name).mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ArchiveError(
+            f"no archive can be begun in {folder}: {error.strerror}; make the folder writable "
+            "with space on it, or set archive.folder to another"
+        ) from error
+    return True
 
 
 def release(folder: Path, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from isal import isal_zlib
+from isal.isal_zlib import crc32
 
 from .. import decompress
 from ..errors import WireError
@@ -42,9 +42,3 @@ def chunk(name: str, pixels: Pixels, crcs: Mapping[str, int] | None, checked: bo
     if data is not pixels.data:
         crc = crc32(data)
     return Chunk(data, mask, crc, safe.shape, safe.dtype)
-
-
-def crc32(data: Buffer) -> int:
-    """Give the CRC-32 of `data` (zlib's polynomial)."""
-    found: int = isal_zlib.crc32(data)
-    return found

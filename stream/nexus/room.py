@@ -15,6 +15,8 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
+from ..folders import sync_folder
+
 MARGIN = 1 << 20
 """Always kept free beyond what was asked for: HDF5's own tables."""
 SPARE = 64 << 20
@@ -90,16 +92,13 @@ def _allocate(descriptor: int, start: int, nbytes: int) -> bool:
     return True
 
 
-def sync_folder(folder: Path) -> None:
+def settle_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk; some network shares can't."""
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync_folder(folder)
     except OSError as error:
         if error.errno not in CANNOT:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def words(error: BaseException) -> str:

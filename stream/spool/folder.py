@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import SpoolError
+from ..folders import sync_folder
 from .log import SEGMENT_BYTES, Log
 from .segment import numbers
 
@@ -37,7 +38,7 @@ class RunSpool:
         path = root / stem
         try:
             path.mkdir(parents=True)
-            _sync(root)
+            sync_folder(root)
         except OSError as error:
             raise SpoolError(f"can't make the spool folder {path}: {error.strerror}") from error
         return cls(path, segment_bytes=segment_bytes)
@@ -169,11 +170,3 @@ def _size(path: Path) -> int:
     with contextlib.suppress(OSError):
         return path.stat().st_size
     return 0
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

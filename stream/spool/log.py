@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpoolError
+from ..folders import sync_folder
 from ..messages import Buffer
 from .draft import draft
 from .record import Mark, Place
@@ -143,7 +144,7 @@ class Log:
                     os.fdatasync(fd)
                 self._still_there(*max(files.items()))
                 if renewed:
-                    _sync_folder(self.folder)
+                    sync_folder(self.folder)
         except SpoolError:
             self._renewed = self._renewed or renewed
             raise
@@ -200,14 +201,6 @@ class Log:
             for fd in self._files.values():
                 os.close(fd)
             self._files.clear()
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

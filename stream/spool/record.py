@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import orjson
 from isal.isal_zlib import crc32 as crc32  # zlib's own numbers, about ten times as fast
 
 from ..errors import WireError
 from ..messages import Buffer
+from ..plain import plain
 
 MAGIC = b"BSR1"
 FIXED_BYTES = 24
@@ -112,7 +112,7 @@ def seal(head: Mapping[str, Any], pieces: Sequence[tuple[int, int]], nbytes: int
     """
     try:
         text = orjson.dumps(
-            {**head, "pieces": pieces}, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY
+            {**head, "pieces": pieces}, default=plain, option=orjson.OPT_SERIALIZE_NUMPY
         )
     except (TypeError, RecursionError) as error:
         raise WireError("unstorable", f"{head.get('kind')}: {error}"[:200]) from error
@@ -165,15 +165,3 @@ def _head(text: memoryview, body_bytes: int) -> tuple[dict[str, Any], list[int],
     if not (fits and known):
         raise WireError("bad_head", f"the pieces are not the {body_bytes} bytes of the record")
     return head, lengths, crcs
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)

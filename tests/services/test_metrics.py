@@ -30,6 +30,13 @@ def test_a_new_run_counts_on() -> None:
     assert value(metrics, name, stream="camera") == 12 + 5 + 3
 
 
+def test_how_many_frames_a_run_has_is_told() -> None:
+    metrics = Metrics()
+    metrics.count_status(status("1", 3, expected=100))
+    metrics.count_status(status("2", 0, expected=20))
+    assert value(metrics, "beamside_run_frames_expected", stream="camera") == 20
+
+
 def test_lost_frames_are_counted_by_reason() -> None:
     metrics = Metrics()
     lost = {"missing": 3, "refused": {"truncated": 2}, "skipped": {"newest": 7}}

@@ -193,6 +193,24 @@ def test_a_killed_process_loses_nothing(
     assert any(f"{role} died (signal 9)" in alarm for alarm in said["alarms"])
 
 
+def test_a_killed_ingest_goes_on_where_nothing_is_archived(
+    command: Callable[..., Any], instrument: Callable[..., Path], detector: ZmqSink
+) -> None:
+    options = ("--runs", "1", "--json", "--set", "archive.enabled=false")
+    service = command("run", str(instrument()), *options)
+    service.wait_for("ready")
+    messages = run_of("1", 20)
+    for message in messages[:11]:
+        assert detector.send(message)
+    service.wait_for_status(received=10)
+    kill(service, "ingest")
+    service.wait_for("recovered from the spool")
+    for message in messages[11:]:
+        assert detector.send(message)
+    said = service.end(60)
+    assert (said["code"], said["status"], said["processed"]) == (0, "complete", 20)
+
+
 def test_an_analysis_that_crashes_every_time_costs_no_frame(
     command: Callable[..., Any],
     instrument: Callable[..., Path],

@@ -11,12 +11,12 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers the filter)
 import numpy as np
 import pytest
+from isal.isal_zlib import crc32
 
 from beamside.stream import decompress
 from beamside.stream.errors import WireError
 from beamside.stream.messages import Frame, RunStart, RunStop
 from beamside.stream.nexus import Archive, Limits, claim, open_archive, read_frame, read_summary
-from beamside.stream.nexus.payload import crc32
 from beamside.stream.nexus.verify import verify
 
 MakeFrame = Callable[..., Frame]
