@@ -13,7 +13,7 @@ are called `<name>_sigma`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -22,6 +22,8 @@ import numpy as np
 import xarray as xr
 
 GROUP = "beamside.analyses"
+GIVEN: Mapping[str, bool] = {"given": True}
+"""`metadata` of a field that is no setting: a service gives it, as it may need files to be read."""
 
 
 class AnalysisError(Exception):
@@ -55,20 +57,30 @@ def names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
-def load(name: str, settings: Mapping[str, Any] | None = None) -> Operator:
-    """Make the analysis called `name`; LookupError or ValueError say what is wrong."""
+def load(
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    gifts: Mapping[str, Callable[[], Any]] | None = None,
+) -> Operator:
+    """Make the analysis called `name`; LookupError or ValueError say what is wrong.
+
+    `gifts` makes what an analysis may have a field marked GIVEN for; it is called only then.
+    """
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise LookupError(f"no analysis {name!r}; installed: {', '.join(names()) or 'none'}")
     kind = found[0].load()
     settings = dict(settings or {})
+    given: dict[str, Any] = {}
     if is_dataclass(kind):
-        known = [field.name for field in fields(kind)]
+        marked = {field.name for field in fields(kind) if field.metadata.get("given")}
+        known = [field.name for field in fields(kind) if field.name not in marked]
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise ValueError(
                 f"analysis {name!r} has no setting {unknown[0]!r}; "
                 f"allowed: {', '.join(known) or 'none'}"
             )
-    operator: Operator = kind(**settings)
+        given = {key: make() for key, make in (gifts or {}).items() if key in marked}
+    operator: Operator = kind(**settings, **given)
     return operator

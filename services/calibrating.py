@@ -16,6 +16,7 @@ from ..analysis.hrtem.reference import reference
 from ..analysis.hrtem.selfcal import SelfCalibration, calibrate
 from ..stream.errors import FileError
 from ..stream.nexus import read_result
+from .library import chosen_folder, library
 from .verification import archives_in
 
 ANALYSIS = "hrtem"
@@ -26,7 +27,12 @@ APART = 1_000_000
 def command(args: argparse.Namespace) -> int:
     """Calibrate on the results in archives of one session; nothing is applied by it."""
     phases: Any = tuple(args.phases) if len(args.phases) > 1 else args.phases[0]
-    settings = reference(phases) if args.reference else SelfCalibration(candidates=phases)
+    known = library(chosen_folder())
+    settings = (
+        reference(phases, library=known)
+        if args.reference
+        else SelfCalibration(candidates=phases, library=known)
+    )
     paths = [path for given in args.archives for path in archives_in(given)]
     said = describe(calibrate(list(results(paths)), settings))
     if args.json:

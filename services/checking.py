@@ -14,6 +14,7 @@ from ..stream.errors import FileError
 from ..stream.urls import SEPARATOR, parse_url
 from . import doors
 from .complaints import WRONG
+from .library import gifts
 from .settings import Settings, SettingsError, assignment, load, merge
 
 
@@ -64,8 +65,8 @@ def _analysis(settings: Settings) -> list[str]:
     if not analysis.workers:
         return []
     try:
-        operators.load(analysis.name, analysis.settings)
-    except (LookupError, ValueError, TypeError, ImportError) as error:
+        operators.load(analysis.name, analysis.settings, gifts(analysis.phases))
+    except (LookupError, ValueError, TypeError, ImportError, FileError) as error:
         return [f"analysis: {error.args[0] if error.args else error}"]
     return []
 

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         _demo, _run, _replay, _simulate, _inspect, _verify, _check, _bench, _evaluate,
-        _calibrate, _train, _settings, _keys,
+        _calibrate, _phases, _train, _settings, _keys,
     ):  # fmt: skip
         add(commands)
     return top
@@ -273,6 +273,63 @@ def _calibrate(commands: Commands) -> None:
     )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("calibrating", "command"))
+
+
+def _phases(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "phases",
+        help="the crystal phases to choose candidates from, and your own among them",
+        description="The phases of the analysis `hrtem`: shipped ones, and your own from CIFs. "
+        "They are candidates by name and by set in every command.",
+    )
+    actions = sub.add_subparsers(metavar="ACTION", required=True)
+    listed = actions.add_parser("list", help="all phases and sets")
+    listed.set_defaults(command=_lazy("phases", "list_phases"))
+    show = actions.add_parser("show", help="cell, source and reflections of one")
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(command=_lazy("phases", "show"))
+    added = actions.add_parser("add", help="one more, from a CIF")
+    _phase_options(added)
+    added.set_defaults(command=_lazy("phases", "add"))
+    removed = actions.add_parser("remove", help="one of your own")
+    removed.add_argument("name", metavar="NAME")
+    removed.set_defaults(command=_lazy("phases", "remove"))
+    for action in (listed, show, added, removed):
+        action.add_argument("--json", action="store_true", help=JSON_HELP)
+
+
+def _phase_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("file", type=Path, metavar="FILE.cif", help="the structure")
+    sub.add_argument("--name", help="to call it by (default: its formula)")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SET",
+        help="put it in this set, e.g. li-sei, or in a new one (again for more)",
+    )
+    sub.add_argument("--temperature", type=_kelvin, metavar="K", help="of the cell (default: CIF)")
+    sub.add_argument(
+        "--expansion",
+        type=_expansion,
+        metavar="PER_K",
+        help="mean linear thermal expansion, e.g. 5e-5: its cell then follows the specimen's "
+        "temperature",
+    )
+    sub.add_argument("--source", help="where the cell is from (default: as the CIF says)")
+    sub.add_argument("--block", help="of the CIF, where several have atoms")
+
+
+def _kelvin(text: str) -> float:
+    if not 1 <= float(text) <= 3000:
+        raise argparse.ArgumentTypeError(f"{text} K: between 1 and 3000")
+    return float(text)
+
+
+def _expansion(text: str) -> float:
+    if not abs(float(text)) <= 3e-4:
+        raise argparse.ArgumentTypeError(f"{text} per K: no crystal expands by more than 3e-4")
+    return float(text)
 
 
 def _train(commands: Commands) -> None:

@@ -17,6 +17,7 @@ from ..analysis.hrtem.score import TOLERANCE, merge, report, score
 from ..analysis.hrtem.truth import Truth, truth
 from ..stream.errors import FileError
 from .bench.machine import describe
+from .library import chosen_folder, gifts
 from .settings import assignment
 
 
@@ -43,7 +44,7 @@ def evaluate(
     analysis is told the pixel size of the header, not the true one. The result is that of
     `analysis.hrtem.score.report`. FileError names a file that has no image with truth.
     """
-    operator = operators.load("hrtem", settings)
+    operator = operators.load("hrtem", settings, gifts(chosen_folder()))
     tallies = []
     for path in files:
         image, true = read(path)

@@ -17,6 +17,7 @@ from ..stream import wire
 from ..stream.decompress import decode
 from ..stream.errors import WireError
 from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
+from .library import gifts
 from .logs import logger
 from .outcome import InvalidResultError, validated
 from .reader import DeskReader, Handed, Unreadable
@@ -29,7 +30,7 @@ log = logger("processor")
 def run(plan: Plan, life: Life, name: str) -> int:
     """Analyse what the desk hands out, until it says bye."""
     settings = plan.parsed().analysis
-    operator = operators.load(settings.name, settings.settings)
+    operator = operators.load(settings.name, settings.settings, gifts(settings.phases))
     desk = DeskReader(plan.desk, "analysis", name, 2 * settings.batch_size)
     processor = Processor(settings, operator, desk)
     # a signal alone does not end it: ingest lets it finish first, then says bye

@@ -122,6 +122,10 @@ class AnalysisSettings(Section):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the settings of the analysis itself"
     )
+    phases: Path | None = Field(
+        None,
+        description="folder of your own crystal phases (none: that of `beamside phases add`)",
+    )
 
 
 class ArchiveSettings(Section):

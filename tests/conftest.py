@@ -18,6 +18,14 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_phases_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The phases that this machine's user has added are none of the tests' business."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _fail_on_error_log(
     request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture

@@ -6,18 +6,27 @@ angle), and a search tree over what can be measured of a pair whatever its orien
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from .phases import Phase, centred, choose, load_phase
+from .library import Library, shipped
+from .phases import Phase, centred, load_phase
 
 WEAK = 0.15
 """Visibility of an extinct or vanishing reflection beside the strongest: sums of two others stand
 there too (nonlinear imaging, double diffraction). The rest goes with the kinematic |F|."""
 FADE = 6.0
 """1/nm, where the envelope of a microscope has taken 1/e of the visibility."""
+
+MOST = 250
+"""Candidates that a class of one byte tells apart, with vacuum, amorphous and unknown."""
+
+D_SEEN = 1.2
+"""Smallest d-spacing that is looked for, angstrom (1/k_max)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Candidates:
     """Where a phase begins in `visible`."""
     half: np.ndarray
     """Largest |h|, |k|, |l| in the table of a phase, int [phase, 3]."""
+    database: str
+    """sha256 of the library that they are from."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,9 +89,22 @@ def measure(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def candidates(names: str | tuple[str, ...], temperature: float | None, k_max: float) -> Candidates:
-    """Prepare the phases called `names` (a set, or several) at `temperature` [K]."""
-    phases = tuple(load_phase(name, temperature, k_max) for name in choose(names))
+def candidates(
+    names: str | tuple[str, ...],
+    temperature: float | None,
+    k_max: float,
+    library: Library | None = None,
+) -> Candidates:
+    """Prepare the phases called `names` (a set, or several) at `temperature` [K].
+
+    Out of the shipped phases, or of `library`. LookupError if there is none of that name, or
+    there are more than one byte can tell apart.
+    """
+    known = library or shipped()
+    chosen = known.choose(names)
+    if len(chosen) > MOST:
+        raise LookupError(f"{len(chosen)} candidates are too many: choose {MOST} at most")
+    phases = tuple(load_phase(name, temperature, k_max, known) for name in chosen)
     tables = [_table(phase, k_max) for phase in phases]
     sizes = [len(table[0]) for table in tables]
     pairs = [_pairs(phase, *table) for phase, table in zip(phases, tables, strict=True)]
@@ -103,7 +127,17 @@ def candidates(names: str | tuple[str, ...], temperature: float | None, k_max: f
         visible=np.concatenate([table[0] for table in tables]),
         first=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int),
         half=np.array([table[1] for table in tables]),
+        database=known.sha256,
     )
+
+
+def readings(record: Mapping[str, Any]) -> int:
+    """Ways to read two spots as reflections of a phase (as `database.record` tells it).
+
+    About what memory and time go with: the larger the cell and the lower the symmetry, the more.
+    """
+    seen = [row for row in record["reflections"] if row["d_A"] > D_SEEN]
+    return int(len(seen) * sum(row["mult"] for row in seen) // 4)
 
 
 def _table(phase: Phase, k_max: float) -> tuple[np.ndarray, np.ndarray]:

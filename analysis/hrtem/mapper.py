@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 
 from ..device import to_host
-from ..operators import AnalysisError, Calibration
+from ..operators import GIVEN, AnalysisError, Calibration
 from .applied import chosen
 from .candidates import Candidates, candidates
 from .frame import Found, Limits, analyse
+from .library import Library, shipped
 from .pixels import clean
 from .tables import assemble
 
@@ -24,7 +25,7 @@ class PhaseMapper:
 
     candidates: str | tuple[str, ...] = "li-sei"
     """Phases that the chemistry allows: names of phases, or of sets (li-sei, na-sei, sei, oxides,
-    calibrants, all)."""
+    cathodes, calibrants, all); `beamside phases list` tells them."""
     false_alarms: float = 0.1
     """Expected number of false spots in a frame that holds no crystal."""
     k_min: float = 1.5
@@ -59,6 +60,8 @@ class PhaseMapper:
     the time; the extra `networks`)."""
     workers: int = 1
     """Threads of the FFTs."""
+    library: Library = field(default_factory=shipped, repr=False, metadata=GIVEN)
+    """The phases to choose from: a service gives the user's own with the shipped ones."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
@@ -108,7 +111,8 @@ class PhaseMapper:
         names = self.candidates
         kelvin = self.temperature if self.temperature is not None else calibration.temperature
         try:
-            return candidates(names if isinstance(names, str) else tuple(names), kelvin, self.k_max)
+            names = names if isinstance(names, str) else tuple(names)
+            return candidates(names, kelvin, self.k_max, self.library)
         except LookupError as error:
             raise AnalysisError(str(error.args[0])) from error
 

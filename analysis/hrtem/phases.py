@@ -1,28 +1,12 @@
-"""The phases that a specimen may hold: cells, reflections, and the sets to choose from."""
+"""The phases that a specimen may hold: cells and reflections at one temperature."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
-SETS: Mapping[str, tuple[str, ...]] = {
-    "li-sei": ("Li", "Li2O", "LiOH", "LiF", "Li2CO3", "LiH", "Li3N", "Li2S", "Li2O2", "Cu"),
-    "na-sei": ("Na", "NaF", "Na2O", "NaOH", "Na2CO3", "NaH", "Cu"),
-    "sei": (
-        *("Li", "Li2O", "LiOH", "LiF", "Li2CO3", "LiH", "Li3N", "Li2S", "Li2O2", "Cu", "Cu2O"),
-        *("Na", "NaF", "Na2O", "NaOH", "Na2CO3"),
-    ),
-    "oxides": ("Co3O4", "CoO", "Li2O", "Li2O2", "Cu2O"),
-    "calibrants": ("Au", "Si", "graphite", "MoS2", "SrTiO3", "Cu"),
-}
-"""Candidate sets by the chemistry of the experiment; `all` is every phase of the database."""
+from .library import Library, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +49,14 @@ def _cell_vectors(cell: tuple[float, ...]) -> np.ndarray:
     )
 
 
-@lru_cache(maxsize=1)
-def database() -> tuple[dict[str, Any], str]:
-    """Read the shipped phases.json; give its phases and its sha256."""
-    text = files(__package__).joinpath("phases.json").read_bytes()
-    return json.loads(text)["phases"], hashlib.sha256(text).hexdigest()
+def load_phase(
+    name: str, temperature: float | None, k_max: float, library: Library | None = None
+) -> Phase:
+    """Take one phase, its cell brought to `temperature` [K] where the expansion is known.
 
-
-def choose(candidates: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the phases of a set, or the given names; LookupError says what there is."""
-    known = database()[0]
-    if isinstance(candidates, str):
-        candidates = (candidates,)
-    names: list[str] = []
-    for name in candidates:
-        if name == "all":
-            names += known
-        elif name in SETS:
-            names += SETS[name]
-        elif name in known:
-            names.append(name)
-        else:
-            allowed = ", ".join([*SETS, "all", *known])
-            raise LookupError(f"no phase or set {name!r}; there are: {allowed}")
-    if not names:
-        raise LookupError(f"no candidate phase given; sets: {', '.join([*SETS, 'all'])}")
-    return tuple(dict.fromkeys(names))
-
-
-def load_phase(name: str, temperature: float | None, k_max: float) -> Phase:
-    """Take one phase, its cell brought to `temperature` [K] where the expansion is known."""
-    record = database()[0][name]
+    Out of the shipped phases, or of `library`.
+    """
+    record = (library or shipped()).records[name]
     known, expansion = record["T_K"], record["expansion_per_K"]
     scale = 1.0
     if temperature is not None and expansion is not None:
@@ -114,12 +75,17 @@ def load_phase(name: str, temperature: float | None, k_max: float) -> Phase:
     return Phase(
         name=name,
         cell=(a * scale / 10, b * scale / 10, c * scale / 10, angles[0], angles[1], angles[2]),
-        centring=record["space_group"][0],
+        centring=_centring(record["space_group"]),
         hkl=np.concatenate(hkl) if hkl else np.zeros((0, 3), int),
         family=np.array(family, int),
         amplitude=np.array(amplitude),
         temperature=known,
     )
+
+
+def _centring(group: str) -> str:
+    """First letter; rhombohedral axes (`R -3 m:R`) span a primitive cell."""
+    return "P" if group.endswith(":R") else group[0]
 
 
 def centred(letter: str, hkl: np.ndarray) -> np.ndarray:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from .library import Library, shipped
 from .selfcal import SelfCalibration
 
 
-def reference(phases: str | tuple[str, ...], temperature: float | None = None) -> SelfCalibration:
+def reference(
+    phases: str | tuple[str, ...],
+    temperature: float | None = None,
+    library: Library | None = None,
+) -> SelfCalibration:
     """Make the calibration for a specimen that holds `phases` and nothing else that diffracts.
 
     It is fed, merged and finished as any `SelfCalibration`. No phase is doubted, and grains with a
@@ -14,6 +19,7 @@ def reference(phases: str | tuple[str, ...], temperature: float | None = None) -
     return SelfCalibration(
         candidates=phases,
         temperature=temperature,
+        library=library or shipped(),
         unknown_prior=0.1,
         strangers=False,
         rows=True,

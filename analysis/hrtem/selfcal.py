@@ -13,7 +13,7 @@ One state stands for one magnification: one pixel size by the header. Nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,7 @@ from .candidates import Candidates, candidates
 from .correction import Spread
 from .evidence import Spots
 from .gather import Prior, gather
+from .library import Library, shipped
 from .selfcal_doubt import Belief, believe
 from .selfcal_fit import peaks
 from .selfcal_groups import Groups, distinct, merged, nothing, planar, taken
@@ -70,6 +71,8 @@ class SelfCalibration:
     """Largest spatial frequency at which spots were looked for, 1/nm."""
     temperature: float | None = None
     """Of the specimen, K."""
+    library: Library = field(default_factory=shipped, repr=False)
+    """The phases to choose from."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
@@ -135,7 +138,10 @@ class SelfCalibration:
         reach = self.k_max * float(np.exp(3 * min(self.scale_prior, 0.05)))
         try:
             return candidates(
-                names if isinstance(names, str) else tuple(names), self.temperature, reach
+                names if isinstance(names, str) else tuple(names),
+                self.temperature,
+                reach,
+                self.library,
             )
         except LookupError as error:
             raise AnalysisError(str(error.args[0])) from error

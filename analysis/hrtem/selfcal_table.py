@@ -11,7 +11,6 @@ import xarray as xr
 from .candidates import Candidates
 from .columns import Variable
 from .correction import Correction, Spread
-from .phases import database
 from .selfcal_doubt import Belief, moved
 from .selfcal_fit import shares
 from .selfcal_groups import Groups
@@ -126,7 +125,7 @@ def _attributes(
     return {
         "title": "Self-calibration of the pixel grid",
         "candidates": " ".join(known.names),
-        "database_sha256": database()[1],
+        "database_sha256": known.database,
         "cell_temperatures_K": [phase.temperature for phase in known.phases],
         "prior_sigma": [prior.scale, prior.anisotropy, prior.shear],
         "frames": finding.state.frames,

@@ -14,7 +14,6 @@ from .columns import Variable, classes
 from .frame import Found, Limits
 from .grain_table import grain_table
 from .maps import UNKNOWN
-from .phases import database
 from .spot_table import peak_table, spot_table
 
 
@@ -116,7 +115,7 @@ def _attributes(
     attrs: dict[str, Any] = {
         "title": "HRTEM phases",
         "candidates": " ".join(known.names),
-        "database_sha256": database()[1],
+        "database_sha256": known.database,
         "cell_temperatures_K": [phase.temperature for phase in known.phases],
         "calibration_origin": calibration.origin,
         "scale_tolerance": limits.scale_tolerance,

@@ -8,13 +8,14 @@ indistinguishable as long as nothing else is seen: their posteriors say so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 
 from ..operators import AnalysisError
-from .phases import database
+from .candidates import Candidates
+from .library import Library, shipped
 from .selfcal import SelfCalibration
 from .selfcal_doubt import Belief, believe, moved
 from .selfcal_fit import shares
@@ -49,6 +50,8 @@ class Uncalibrated:
     """Best grains that are kept."""
     temperature: float | None = None
     """Of the specimen, K."""
+    library: Library = field(default_factory=shipped, repr=False)
+    """The phases to choose from."""
 
     def start(self) -> Groups:
         """Begin a session: nothing is known."""
@@ -82,13 +85,14 @@ class Uncalibrated:
             unknown_prior=self.unknown_prior,
             k_max=NYQUIST / GUESS,
             temperature=self.temperature,
+            library=self.library,
         )
         known = replace(settings, k_max=8.3).known()
         used = distinct(state)
         votes = settings.votes(used, known)
         belief = believe(votes, settings.prior, strangers=False, climbs=CLIMBS)
         posterior = _posterior(votes, belief, len(known.phases))
-        return _dataset(used, posterior, belief, np.array(known.names))
+        return _dataset(used, posterior, belief, known)
 
 
 def _guessed(groups: Groups) -> Groups:
@@ -105,7 +109,8 @@ def _posterior(votes: Votes, belief: Belief, phases: int) -> np.ndarray:
     return total.reshape(votes.grains, phases)
 
 
-def _dataset(used: Groups, posterior: np.ndarray, belief: Belief, names: np.ndarray) -> xr.Dataset:
+def _dataset(used: Groups, posterior: np.ndarray, belief: Belief, known: Candidates) -> xr.Dataset:
+    names = np.array(known.names)
     width = np.array([np.sqrt(a.peak.covariance[0, 0]) for a in belief.answers])
     real = width < WIDE / 2  # that nothing is known is among the answers
     pixel = np.array([GUESS * np.exp(a.peak.at[0]) for a in belief.answers])
@@ -142,7 +147,7 @@ def _dataset(used: Groups, posterior: np.ndarray, belief: Belief, names: np.ndar
     attrs = {
         "title": "Phases by ratios and angles alone",
         "candidates": " ".join(names),
-        "database_sha256": database()[1],
+        "database_sha256": known.database,
         "frames": used.frames,
     }
     return xr.Dataset(variables, coords, attrs)

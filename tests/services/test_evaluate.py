@@ -87,7 +87,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Ph
 @pytest.fixture
 def oracle(files: tuple[list[Path], list[Phantom]], monkeypatch: pytest.MonkeyPatch) -> Oracle:
     made = Oracle({phantom.image.tobytes(): phantom for phantom in files[1]}, [])
-    monkeypatch.setattr(operators, "load", lambda name, settings: made)
+    monkeypatch.setattr(operators, "load", lambda name, settings, gifts: made)
     return made
 
 
