@@ -70,12 +70,12 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy,networks,dev]'
+	@$(PIP) -e '.[microscopy,networks,particles,dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
 	@touch $@ $(VENV)/.user
 
 $(VENV)/.browser: $(VENV)/.dev
-	@$(PIP) -e '.[microscopy,networks,dev,browser]'
+	@$(PIP) -e '.[microscopy,networks,particles,dev,browser]'
 	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler

@@ -1,0 +1,1 @@
+"""Particles: from slices of an electrode to the damage of every particle."""
