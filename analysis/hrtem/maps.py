@@ -14,12 +14,13 @@ VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
 """The classes before the candidates."""
 EDGE = 0.43
 """A grain ends where its mean amplitude falls to this fraction of its plateau: half of the mean
-over the grain, which is below the upper quartile that the plateau is measured by."""
+over the grain, which is below the quantile PLATEAU that the plateau is measured by."""
+PLATEAU = 0.85
 RIM = 2
 """Last pixels of the specimen that belong to no grain: the lens carries fringes over the edge."""
-MOST = 6
-"""Reflections of a grain whose fringes are mapped, the strongest."""
-SHARPER = 0.6
+MOST = 3
+"""Reflections of a grain whose fringes are mapped: those of the greatest `_weight`."""
+SHARPER = 0.5
 """The maps' blur over the one that regions were found with: the grains are known now."""
 
 
@@ -45,13 +46,12 @@ class Grid:
 def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1) -> np.ndarray:
     """Mean fringe amplitude of each grain over its plateau, float32 [grain, y, x] on the samples.
 
-    Each reflection counts by the square root of its signal-to-noise ratio. What is far from all
-    regions of a grain is another grain with the same k: 0 there.
+    What is far from all regions of a grain is another grain with the same k: 0 there.
     """
     ny, nx = found.plane.shape
     total = np.zeros((many, ny, nx), np.float32)
     near = np.zeros((many, ny * nx), bool)
-    weight = np.where(_strongest(found.snr, grain), np.sqrt(found.snr), 0)
+    weight = _weight(found, grain)
     share = weight / np.maximum(np.bincount(grain, weight, many)[grain], 1e-12)
     mask = found.regions.mask
     sharp = replace(found.plane, blur=SHARPER * found.plane.blur)
@@ -64,7 +64,7 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
         amplitude = np.sqrt(np.maximum(power, 0, out=power), out=power)
         for n, row in enumerate(rows):
             inside = mask.indices[mask.indptr[row] : mask.indptr[row + 1]]
-            plateau = np.quantile(amplitude[n].ravel()[inside], 0.75)
+            plateau = np.quantile(amplitude[n].ravel()[inside], PLATEAU)
             total[grain[row]] += amplitude[n] * np.float32(share[row] / max(plateau, 1e-12))
             near[grain[row], inside] = True
     cross = scipy.ndimage.generate_binary_structure(2, 1)[None]
@@ -73,13 +73,18 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
     return total
 
 
-def _strongest(snr: np.ndarray, grain: np.ndarray) -> np.ndarray:
-    """Mark the MOST strongest reflections of each grain, bool [reflection]."""
-    order = np.lexsort((-snr, grain))
+def _weight(found: Reflections, grain: np.ndarray) -> np.ndarray:
+    """How much each reflection counts: little where the lens carries its fringes far, as k^3.
+
+    Beyond the pass band of a lens the displacement |lambda Df k + C_s lambda^3 k^3| grows so
+    (Lichte, Ultramicroscopy 38 (1991) 13). Only the MOST that count most of each grain are kept.
+    """
+    weight = np.sqrt(found.snr) / np.hypot(found.ky, found.kx) ** 3
+    order = np.lexsort((-weight, grain))
     ordered = grain[order]
-    use = np.zeros(len(snr), bool)
-    use[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered) < MOST
-    return use
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    weight[order[rank >= MOST]] = 0
+    return np.asarray(weight)
 
 
 def interpolation(n: int, m: int) -> np.ndarray:

@@ -26,6 +26,11 @@ BARE = 0.05
 """Fraction of the image that must hold no fringes for the levels to be told from it."""
 APART = 0.55
 """Contrast of vacuum over that of the specimen, at most."""
+FAR_APART = 0.4
+"""The same where the vacuum is not near the NOISE that it should be: thick crystals in a film
+without any vacuum hold less amorphous matter than the film, and are a second level too."""
+NOISE = 3.0
+"""Contrast of white noise (1), coloured by a camera, at most."""
 
 
 def contrast(
@@ -148,7 +153,8 @@ def _levels(ratio: np.ndarray) -> tuple[float, float] | None:
         return None
     vacuum, matter = float(np.median(low)), float(np.median(high))
     width = np.sqrt((low.var() * low.size + high.var() * high.size) / logs.size)
-    if vacuum > matter + np.log(APART) or matter - vacuum < 2.5 * width:
+    apart = np.log(APART if vacuum < np.log(NOISE) else FAR_APART)
+    if vacuum > matter + apart or matter - vacuum < 2.5 * width:
         return None
     return float(np.exp(vacuum)), float(np.exp(matter))
 

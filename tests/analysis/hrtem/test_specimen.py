@@ -51,6 +51,15 @@ def test_crystals_that_cover_most_of_the_film_are_no_vacuum() -> None:
     assert (found == true).mean() > 0.97
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_thick_crystals_without_fringes_are_no_vacuum_where_there_is_none(seed: int) -> None:
+    ratio = np.full((120, 120), 17.8)
+    ratio[20:70, 20:70] = ratio[90:110, 70:90] = 7.8
+    noise = np.random.default_rng(seed).normal(1, 0.07, ratio.shape)
+    found = specimen((ratio * noise).astype(np.float32), np.zeros(ratio.shape, bool), 20, SIGMA)
+    assert found.all()
+
+
 @pytest.mark.parametrize(("level", "solid"), [(1.2, False), (12.0, True)])
 def test_an_image_of_one_level_is_all_specimen_or_all_vacuum(level: float, solid: bool) -> None:
     ratio = np.random.default_rng(5).normal(level, 0.05 * level, (80, 80)).astype(np.float32)
