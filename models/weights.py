@@ -10,10 +10,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from .stardist import StarDist
     from .unet import UNet
+
+    Network = TypeVar("Network", bound=nn.Module)
 
 SHIPPED = Path(__file__).with_name("weights")
 """Folder of the networks that come with beamside."""
@@ -60,15 +65,38 @@ def read_card(name: str, folder: Path = SHIPPED) -> Card:
         raise WeightsError(f"no network {name!r} in {folder}; there are: {there}") from error
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: {error}") from error
-    if not isinstance(facts, dict) or not {"sha256", "network", "width"} <= set(facts):
-        raise WeightsError(f"{path} is no card of a network: sha256, network and width must be in")
+    if not isinstance(facts, dict) or not {"sha256", "network"} <= set(facts):
+        raise WeightsError(f"{path} is no card of a network: sha256 and network must be in")
     return Card(facts)
 
 
 def load(name: str, folder: Path = SHIPPED) -> tuple[UNet, Card]:
-    """Load a network with its card; WeightsError if they don't belong together."""
+    """Load a U-Net with its card; WeightsError if they don't belong together."""
+    from .unet import UNet
+
     card = read_card(name, folder)
-    path = folder / f"{name}.safetensors"
+    content = _verified(card, folder / f"{name}.safetensors")
+    _expect(card, "unet")
+    net = UNet(int(card.number("width")))
+    return _filled(net, content, "a U-Net of its card's width"), card
+
+
+def load_stardist(name: str, folder: Path = SHIPPED) -> tuple[StarDist, Card]:
+    """Load a StarDist network with its card; WeightsError if they don't belong together."""
+    from .stardist import StarDist, configured
+
+    card = read_card(name, folder)
+    content = _verified(card, folder / f"{name}.safetensors")
+    _expect(card, "stardist")
+    try:
+        net = StarDist(configured(card.facts["config"]))
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"the card of {name} describes no StarDist network: {error}") from error
+    return _filled(net, content, "a StarDist network of its card's configuration"), card
+
+
+def _verified(card: Card, path: Path) -> bytes:
+    """Read the weights of `card`; WeightsError if they are others."""
     try:
         if path.stat().st_size > LARGEST:
             raise WeightsError(f"{path} has more than {LARGEST} bytes: these are no such weights")
@@ -81,32 +109,47 @@ def load(name: str, folder: Path = SHIPPED) -> tuple[UNet, Card]:
             f"{path} has sha256 {digest}, but its card says {card.sha256}: it is "
             "damaged or another network's; take both files from the same place"
         )
-    return _build(content, card), card
+    return content
 
 
-def _build(content: bytes, card: Card) -> UNet:
+def _expect(card: Card, kind: str) -> None:
+    if card.facts["network"] != kind:
+        raise WeightsError(
+            f"{card.facts.get('name')} is a network of the kind {card.facts['network']!r}, "
+            f"but {kind!r} is needed here"
+        )
+
+
+def _filled(net: Network, content: bytes, what: str) -> Network:
     import safetensors.torch
 
-    from .unet import UNet
-
-    if card.facts["network"] != "unet":
-        raise WeightsError(f"a network of the kind {card.facts['network']!r} is not known: unet is")
-    net = UNet(int(card.facts["width"]))
     try:
         net.load_state_dict(safetensors.torch.load(content))
     except (RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        raise WeightsError(f"the weights don't fit a U-Net of its card's width: {error}") from error
+        raise WeightsError(f"the weights don't fit {what}: {error}") from error
     return net.eval()
 
 
 def save(net: UNet, facts: dict[str, Any], name: str, folder: Path) -> Card:
     """Write weights and card into `folder`; `facts` are what the card says beside the hash."""
+    return _save(net, {"network": "unet", "width": net.width}, facts, name, folder)
+
+
+def save_stardist(net: StarDist, facts: dict[str, Any], name: str, folder: Path) -> Card:
+    """Write weights and card of a StarDist network into `folder`, as `save` does."""
+    kind = {"network": "stardist", "config": net.config.facts()}
+    return _save(net, kind, facts, name, folder)
+
+
+def _save(
+    net: nn.Module, kind: dict[str, Any], facts: dict[str, Any], name: str, folder: Path
+) -> Card:
     import safetensors.torch
 
     state = {key: value.detach().contiguous().cpu() for key, value in net.state_dict().items()}
     content = safetensors.torch.save(state)
     digest = hashlib.sha256(content).hexdigest()
-    card = Card({"name": name, "network": "unet", "width": net.width, "sha256": digest, **facts})
+    card = Card({"name": name, **kind, "sha256": digest, **facts})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.safetensors").write_bytes(content)
     write_card(card, name, folder)

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         _demo, _run, _replay, _simulate, _inspect, _verify, _check, _bench, _evaluate,
-        _calibrate, _phases, _train, _settings, _keys,
+        _calibrate, _phases, _train, _models, _settings, _keys,
     ):  # fmt: skip
         add(commands)
     return top
@@ -358,6 +358,34 @@ def _train(commands: Commands) -> None:
     )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("training", "command"))
+
+
+def _models(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "models",
+        help="networks that others trained, and what is there",
+        description="Read networks of other packages into beamside's form: weights as "
+        "safetensors and a card that says what they are.",
+    )
+    actions = sub.add_subparsers(metavar="ACTION", required=True)
+    take = actions.add_parser(
+        "import-stardist",
+        help="a model of the official package stardist",
+        description="Read config.json, weights_best.h5 and thresholds.json of an official "
+        "StarDist 2D model (tensorflow is not needed) and write NAME.safetensors and NAME.json.",
+    )
+    take.add_argument("folder", type=Path, metavar="DIR", help="of the official model")
+    take.add_argument("--name", help="of the network (default: the folder's)")
+    take.add_argument(
+        "--out", type=Path, default=Path("weights"), metavar="DIR", help="default: weights"
+    )
+    take.add_argument("--sha256", metavar="HEX", help="of the weights file, where it is known")
+    take.add_argument("--json", action="store_true", help=JSON_HELP)
+    take.set_defaults(command=_lazy("importing", "import_stardist"))
+    show = actions.add_parser("show", help="the cards of the networks in a folder")
+    show.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="default: the shipped")
+    show.add_argument("--json", action="store_true", help="one JSON object a line")
+    show.set_defaults(command=_lazy("importing", "show"))
 
 
 def _settings(commands: Commands) -> None:
