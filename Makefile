@@ -65,22 +65,22 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy]'
+	@$(PIP) -e '.[microscopy,reports]'
 	@touch $@
 
 # the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy,networks,particles,dev]'
+	@$(PIP) -e '.[microscopy,reports,networks,particles,dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
 	@touch $@ $(VENV)/.user
 
 $(VENV)/.browser: $(VENV)/.dev
-	@$(PIP) -e '.[microscopy,networks,particles,dev,browser]'
+	@$(PIP) -e '.[microscopy,reports,networks,particles,dev,browser]'
 	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler
 $(VENV)/.bench: $(VENV)/.user
-	@$(PIP) -e '.[microscopy,fast]'
+	@$(PIP) -e '.[microscopy,reports,fast]'
 	@touch $@
 
 clean:                              ## everything that was made here

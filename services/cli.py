@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"beamside {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (
-        _demo, _run, _replay, _simulate, _inspect, _verify, _check, _bench, _evaluate,
+        _demo, _run, _replay, _batch, _simulate, _inspect, _verify, _check, _bench, _evaluate,
         _calibrate, _phases, _train, _models, _settings, _keys,
     ):  # fmt: skip
         add(commands)
@@ -133,6 +133,48 @@ def _replay(commands: Commands) -> None:
     sub.add_argument("--settings", type=Path, metavar="FILE", help="settings of the instrument")
     _service_options(sub)
     sub.set_defaults(command=_lazy("commands", "replay"))
+
+
+def _batch(commands: Commands) -> None:
+    sub = commands.add_parser(
+        "batch",
+        help="a folder of images: tables, a NeXus file and a report with pictures",
+        description="Analyse every image of a folder, or of several files, as one session of one "
+        "microscope. Killed at any moment, the same command goes on where it stopped. Exit code 1 "
+        "when a file or a frame has no result: the report names it.",
+    )
+    sub.add_argument("technique", choices=("hrtem",), help="which")
+    sub.add_argument(
+        "files", type=Path, nargs="+", metavar="FOLDER", help="a folder (its folders too), or files"
+    )
+    sub.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="where the report goes"
+    )
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument(
+        "--pixel-size",
+        metavar="LENGTH",
+        help="of one pixel with unit, e.g. 0.019nm; overrides the files",
+    )
+    sub.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="accept what the crystals of the session say of the pixel size: analyse once more "
+        "with it (default: it is told, not applied)",
+    )
+    sub.add_argument(
+        "--pictures", type=int, default=12, help="frames that are drawn, at most (default 12)"
+    )
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="assignments",
+        help="one setting of the analysis, e.g. candidates=oxides (again for more)",
+    )
+    sub.add_argument("--json", action="store_true", help=JSON_HELP)
+    sub.set_defaults(command=_lazy("batch.command", "command"))
 
 
 def _simulate(commands: Commands) -> None:

@@ -137,6 +137,7 @@ def _attributes(
         "scale": round(float(np.exp(value[0])), 5),
         "anisotropy": round(float(np.expm1(value[1])), 5),
         "shear_degrees": round(float(np.degrees(value[2])), 3),
+        "enough": int(_enough(finding, sigma)),
         "accepted": "no: it is applied only when a person or the settings say so",
         "alarm": "; ".join(words[1:]) or "none",
         "note": "; ".join(words),
@@ -152,9 +153,14 @@ def _words(
         f"height over width {100 * value[1]:+.2f} ± {100 * sigma[1]:.2f} %, "
         f"shear {np.degrees(value[2]):+.2f} ± {np.degrees(sigma[2]):.2f} degrees"
     )
-    if sigma[0] > VAGUE or not finding.beyond_chance:
+    if not _enough(finding, sigma):
         return [f"too little evidence to calibrate: {said}"]
     return [said, *_alarms(finding, known, value, alarm)]
+
+
+def _enough(finding: Finding, sigma: np.ndarray) -> bool:
+    """Whether the evidence carries a correction."""
+    return bool(sigma[0] <= VAGUE and finding.beyond_chance)
 
 
 def _alarms(finding: Finding, known: Candidates, value: np.ndarray, alarm: float) -> list[str]:

@@ -1,5 +1,6 @@
 """The archive: segments of frames and a NeXus master for each run, safe under kill -9."""
 
+from .alone import write_results
 from .archive import Archive
 from .limits import Limits
 from .names import claim, release
@@ -18,4 +19,5 @@ __all__ = [
     "read_result",
     "read_summary",
     "release",
+    "write_results",
 ]

@@ -1,0 +1,212 @@
+"""`beamside batch hrtem`: phases of HRTEM images, a session at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...analysis import operators
+from ...analysis.hrtem import PhaseMapper
+from ...analysis.hrtem.abundance import Abundance
+from ...analysis.hrtem.phases import choose, database
+from ...analysis.hrtem.selfcal import SelfCalibration
+from ...analysis.hrtem.spacings import Spacings
+from ...stream.messages import Result
+from .columns import columns_of, rows_of
+from .items import Item
+from .session import Sitting, enough, sittings
+from .technique import Batch, Done, Once, Row, Settings
+
+WHERE = ("frame", "file", "place")
+UNIT = "length_unit"
+FRAMES = (
+    *WHERE, "error", "pixel_y_nm", "pixel_x_nm", "pixel_origin", UNIT, "grains", "identified",
+    "spots", "labelled_spots", "scale_error", "scale_error_sigma", "note",
+)  # fmt: skip
+UNNAMED = ("vacuum", "amorphous", "unknown")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the report needs of all frames."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """Of the table of frames."""
+    grains: list[int] = field(default_factory=list)
+    """Identified ones, by frame."""
+    phases: list[frozenset[str]] = field(default_factory=list)
+    abundance: Abundance = field(default_factory=lambda: Abundance(()))
+    spacings: Spacings = field(default_factory=Spacings)
+    count: dict[str, int] = field(default_factory=dict)
+    """Grains of each phase, `unknown` too."""
+
+
+class Hrtem:
+    """The technique `hrtem`."""
+
+    name = "hrtem"
+
+    def __init__(self, settings: Settings) -> None:
+        """Refuse what the analysis does not know: LookupError, ValueError."""
+        operator = operators.load(self.name, settings)
+        if not isinstance(operator, PhaseMapper):
+            raise LookupError(f"the analysis {self.name!r} is another's here; remove that plug-in")
+        self.settings: Settings = asdict(operator)
+        self.sittings: list[Sitting] = []
+        self._phases = choose(operator.candidates)
+        self.seen = Seen(abundance=Abundance(self._phases))
+        self._grain_columns: dict[str, None] = {}
+        self._spot_columns: dict[str, None] = {}
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The database of phases."""
+        return {"database_sha256": database()[1]}
+
+    def again(
+        self, frames: Iterator[Done], batch: Batch, once: Once, *, apply: bool
+    ) -> tuple[Mapping[int, Settings], list[Result]]:
+        """Calibrate on the session; apply it where it is accepted and the evidence carries it."""
+        self.sittings = sittings(self._noted(frames), self._calibration(), once, batch.made_by)
+        settings: dict[int, Settings] = {}
+        by_header = self.settings["calibration"] == "header"
+        for sitting in self.sittings:
+            use = apply and by_header and enough(sitting)
+            if use:
+                more = {**self.settings, "calibration": sitting.correction}
+                settings |= dict.fromkeys(sitting.frames, more)
+            batch.words.append(f"{sitting.words} ({self._fate(sitting, apply=apply)})")
+        return settings, [sitting.result for sitting in self.sittings if sitting.result]
+
+    def _fate(self, sitting: Sitting, *, apply: bool) -> str:
+        if self.settings["calibration"] != "header":
+            return "besides the calibration that was given, and not applied"
+        if not enough(sitting):
+            return "not applied"
+        if apply:
+            return "accepted: all frames were analysed again with it; the shear is told only"
+        return "not applied; --calibrate accepts it"
+
+    def _calibration(self) -> SelfCalibration:
+        known = self.settings
+        return SelfCalibration(
+            candidates=known["candidates"],
+            k_max=known["k_max"],
+            strain=known["strain_tolerance"],
+            temperature=known["temperature"],
+        )
+
+    def _noted(self, frames: Iterator[Done]) -> Iterator[Done]:
+        """Take note of all columns that there are: the analysis may learn more with time."""
+        for done in frames:
+            self._grain_columns |= dict.fromkeys(columns_of(done.result.data, "grain"))
+            self._spot_columns |= dict.fromkeys(columns_of(done.result.data, "spot"))
+            yield done
+
+    def columns(self) -> Mapping[str, Sequence[str]]:
+        """Of the tables of frames, grains and spots."""
+        shares = [f"fraction_{name}" for name in self._phases]
+        return {
+            "frames": [*FRAMES, *shares],
+            "grains": [*WHERE, "grain", *self._grain_columns, "d_spacings", UNIT],
+            "spots": [*WHERE, "spot", *self._spot_columns, UNIT],
+        }
+
+    def tables(self, done: Done) -> Mapping[str, Sequence[Row]]:
+        """The rows of a frame."""
+        data, where = done.result.data, _where(done)
+        if done.result.error is not None:
+            row = {**where, **_pixel(done.item), "error": done.result.error}
+            self._note(row, [], data)
+            return {"frames": [row], "grains": [], "spots": []}
+        unit = {UNIT: str(data["y"].attrs["units"])}
+        spots = [
+            {**where, "spot": n, **row, **unit} for n, row in enumerate(rows_of(data, "spot"), 1)
+        ]
+        grains = [
+            {**where, "grain": n, **row, "d_spacings": _spacings(spots, n - 1), **unit}
+            for n, row in enumerate(rows_of(data, "grain"), 1)
+        ]
+        for row in spots:  # counted from 1 in the tables; 0 is none
+            row["grain"] += 1
+        frame = {**where, **_pixel(done.item), **unit, **_counted(data, grains, spots)}
+        self._note(frame, grains, data)
+        return {"frames": [frame], "grains": grains, "spots": spots}
+
+    def _note(self, row: dict[str, Any], grains: Sequence[Row], data: xr.Dataset) -> None:
+        seen = self.seen
+        named = [str(g["phase"]) for g in grains if g["phase"] not in UNNAMED]
+        seen.rows.append(row)
+        seen.grains.append(len(named))
+        seen.phases.append(frozenset(named))
+        for grain in grains:
+            seen.count[str(grain["phase"])] = seen.count.get(str(grain["phase"]), 0) + 1
+        if row.get(UNIT) == "nm":
+            seen.abundance.add(data)
+            seen.spacings.add(data)
+
+    def worth_drawing(self, most: int) -> list[int]:
+        """Of each phase the frame that shows most of it, then those with most grains."""
+        seen = self.seen
+        good = [n for n, row in enumerate(seen.rows) if not row.get("error")]
+        order = sorted(good, key=lambda n: -seen.grains[n])
+        chosen: dict[int, None] = {}
+        for phase in self._phases:
+            best = [n for n in order if phase in seen.phases[n]]
+            chosen |= dict.fromkeys(best[:1])
+        chosen |= dict.fromkeys(order)
+        return sorted(int(seen.rows[n]["frame"]) for n in list(chosen)[:most])
+
+    def draw(self, image: np.ndarray, result: Result, stem: Path) -> list[Path]:
+        """Map, spectrum, profile, components."""
+        from ..reports.hrtem_frame import draw
+
+        return draw(image, result, stem)
+
+    def report(self, batch: Batch) -> Path:
+        """Write the page."""
+        from ..reports.hrtem_page import write
+
+        return write(batch, self.seen, self.sittings)
+
+
+def technique(settings: Settings) -> Hrtem:
+    """Make the technique with these settings of the analysis."""
+    return Hrtem(settings)
+
+
+def _where(done: Done) -> dict[str, Any]:
+    return {"frame": done.number, "file": done.item.name, "place": done.item.index}
+
+
+def _pixel(item: Item) -> dict[str, Any]:
+    y, x = item.pixel_size or (None, None)
+    origin = item.calibration.get("origin", "none")
+    return {"pixel_y_nm": y, "pixel_x_nm": x, "pixel_origin": origin}
+
+
+def _spacings(spots: Sequence[Row], grain: int) -> str:
+    """Spacings of a grain's spots with their indices, the longest first."""
+    own = sorted((row for row in spots if row["grain"] == grain), key=lambda row: -row["d"])
+    words = [(f"{row['d']:.4f}", str(row["label"]).partition(" ")[2]) for row in own]
+    return "; ".join(f"{d} ({hkl})" if hkl else d for d, hkl in words)
+
+
+def _counted(data: xr.Dataset, grains: Sequence[Row], spots: Sequence[Row]) -> dict[str, Any]:
+    scale = data.attrs.get("scale_error"), data.attrs.get("scale_error_sigma")
+    fractions = zip(data["phase"].values, data["phase_fraction"].values[0], strict=True)
+    calibrated = data["y"].attrs["units"] == "nm"
+    return {
+        "grains": len(grains),
+        "identified": sum(row["phase"] not in UNNAMED for row in grains),
+        "spots": len(spots),
+        "labelled_spots": sum(bool(row["label"]) for row in spots),
+        "scale_error": scale[0][0] if scale[0] else None,
+        "scale_error_sigma": scale[1][0] if scale[1] else None,
+        "note": data.attrs.get("note", "").replace("frame 0: ", ""),
+        **({f"fraction_{name}": float(share) for name, share in fractions} if calibrated else {}),
+    }

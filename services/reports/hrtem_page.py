@@ -1,0 +1,241 @@
+"""The report of an HRTEM session as a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from ... import __version__
+from .hrtem_session import fractions_figure, frames_figure, posterior_figure, spacings_figure
+from .page import Page
+from .style import drawing, save
+from .words import formula
+
+if TYPE_CHECKING:
+    from ..batch.hrtem import Seen
+    from ..batch.session import Sitting
+    from ..batch.technique import Batch
+
+PAGE = "report.html"
+SESSION = "session"
+"""Folder of the pictures of the whole session."""
+SHOWN = 4
+"""Magnifications whose posterior is drawn."""
+CAPTIONS = {
+    "map": "Image, phases and the posterior probability of each label. Grains bear their number in "
+    "grains.csv; outlines are smoothed over a pixel of the map.",
+    "spectrum": "Power over background. Circles are the spots found, Friedel pairs; indices stand "
+    "on one side, arcs on the other show where the phases found would scatter.",
+    "profile": "Radial profile: the maximum shows crystals, the mean what is amorphous. Peaks bear "
+    "phase, indices and spacing.",
+    "components": "The largest grains one by one: image, inverse Fourier transform of the grain's "
+    "spots alone, and the heat map of their fringes over the whole field.",
+}
+FILES = {
+    "frames.csv": "a row a frame: file, pixel size, counts, shares of the phases, errors",
+    "grains.csv": "a row a grain: phase, probability, runner-up, zone axis, spacings, area, place",
+    "spots.csv": "a row a spot: k, d, indices, signal to noise, the grain it belongs to",
+    "hrtem.nxs": "everything, maps and spectra too, as NeXus (HDF5)",
+}
+
+
+def write(batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> Path:
+    """Write report.html into the folder of the batch, its pictures beside it."""
+    page = Page(f"HRTEM phases: {batch.title}")
+    _top(page, batch, seen, sittings)
+    _session(page, batch, seen)
+    _calibration(page, batch, sittings)
+    _pictures(page, batch)
+    _frames(page, seen)
+    _refused(page, batch, seen)
+    _made(page, batch)
+    path = batch.out / PAGE
+    aside = path.with_name(f".{PAGE}.part")
+    aside.write_text(page.html(), encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> None:
+    items = batch.gathered.items
+    without = len(batch.failed) + sum(bool(row.get("error")) for row in seen.rows)
+    page.facts(
+        {
+            "frames": len(items),
+            "without a result": without,
+            "files that can't be read": len(batch.gathered.refused),
+            "grains": sum(seen.count.values()),
+            "grains with a phase": sum(seen.grains),
+        }
+    )
+    counted = Counter({k: v for k, v in seen.count.items() if k != "unknown"})
+    found = ", ".join(f"{formula(name)} ({many} grains)" for name, many in counted.most_common())
+    page.text(f"Phases found: {found or 'none'}.")
+    for sitting in sittings:
+        if sitting.found is not None and sitting.found.attrs["alarm"] != "none":
+            page.text(f"{sitting.name}: {sitting.found.attrs['alarm']}.", "alarm")
+    bare = sum(item.pixel_size is None for item in items)
+    if bare:
+        page.text(
+            f"{bare} frames say no pixel size: what was found in them is given in pixels, and no "
+            "phase is identified. Give --pixel-size if you know it.",
+            "alarm",
+        )
+    if without or batch.gathered.refused:
+        page.text("Some frames or files have no result; the section below names each.", "alarm")
+
+
+def _session(page: Page, batch: Batch, seen: Seen) -> None:
+    page.section("The session")
+    if not seen.abundance.frames:
+        page.text("No frame is calibrated: shares and spacings are not known.")
+        return
+    said = seen.abundance.finish()
+    names = list(seen.abundance.names)
+    rows = [
+        (
+            formula(name),
+            100 * float(said["expected"].values[n]),
+            100 * float(said["fraction_sigma"].values[n]),
+            100 * float(said["fraction"].values[n]),
+            seen.count.get(name, 0),
+        )
+        for n, name in enumerate(names)
+    ]
+    rows.sort(key=lambda row: -row[1])
+    figures = [
+        _drawn(batch, "fractions", lambda: fractions_figure(said), "Share of each phase."),
+        _drawn(
+            batch,
+            "spacings",
+            lambda: spacings_figure(seen.spacings, names),
+            "Spacings of all spots, by the phase that they were given to.",
+        ),
+    ]
+    page.figures([figure for figure in figures if figure])
+    head = ("phase", "area by posterior, %", "standard error, %", "area by label, %", "grains")
+    page.table(head, rows)
+    page.text(
+        f"Shares of {said.attrs['specimen_area_nm2']:.4g} nm² of specimen in "
+        f"{said.attrs['frames']} frames. The standard error holds the spread between frames "
+        "(jackknife) and the doubt about each grain's phase; not what was never seen because it "
+        f"showed no fringes. {said.attrs['note']}",
+        "soft",
+    )
+    over = _drawn(
+        batch, "frames", lambda: frames_figure(seen.rows, names), "Shares frame by frame."
+    )
+    if over:
+        page.figures([over])
+
+
+def _drawn(
+    batch: Batch, name: str, make: Callable[[], Figure | None], caption: str
+) -> tuple[str, str] | None:
+    folder = batch.out / SESSION
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.png"
+    with drawing():
+        figure = make()
+        if figure is None:
+            path.unlink(missing_ok=True)
+            return None
+        save(figure, path)
+    return f"{SESSION}/{path.name}", caption
+
+
+def _calibration(page: Page, batch: Batch, sittings: Sequence[Sitting]) -> None:
+    page.section("Calibration")
+    origins = Counter(str(i.calibration.get("origin", "none")) for i in batch.gathered.items)
+    page.table(("pixel size comes from", "frames"), origins.most_common())
+    if not sittings:
+        page.text("No frame says a pixel size: there is nothing to compare the crystals with.")
+    for n, (sitting, words) in enumerate(zip(sittings, batch.words, strict=False), 1):
+        page.heading(sitting.name)
+        page.text(words)
+        found = sitting.found
+        if found is None:
+            continue
+        page.text(
+            f"{found.attrs['grains_used']} of {found.attrs['grains_seen']} grains; probability "
+            f"that permuted azimuths score as high: p = {found.attrs['p_value']}.",
+            "soft",
+        )
+        if n <= SHOWN:
+            picture = _drawn(
+                batch,
+                f"calibration-{n}",
+                lambda found=found: posterior_figure(found),  # type: ignore[misc]
+                "What the crystals say of the scale.",
+            )
+            page.figures([picture] if picture else [])
+
+
+def _pictures(page: Page, batch: Batch) -> None:
+    page.section("Pictures")
+    if not batch.pictures:
+        page.text("None were asked for, or there is no frame to draw.")
+    else:
+        many = len(batch.pictures)
+        page.text(
+            f"{many} of {len(batch.gathered.items)} frames: of each phase the frame that shows "
+            "most of it, then those with most grains. --pictures N draws more. A click gives the "
+            "full size.",
+            "soft",
+        )
+    for number, files in sorted(batch.pictures.items()):
+        page.heading(f"frame {number}: {batch.gathered.items[number].label}")
+        by_kind = {Path(file).stem.rpartition("-")[2]: file for file in files}
+        for kind, caption in CAPTIONS.items():
+            if kind in by_kind:
+                page.figures([(by_kind[kind], caption)])
+
+
+def _frames(page: Page, seen: Seen) -> None:
+    page.section("Frames")
+    head = ("frame", "file", "place", "spots", "grains", "with a phase", "phases", "note")
+    rows = [
+        (
+            row["frame"],
+            row["file"],
+            row["place"],
+            row.get("spots", ""),
+            row.get("grains", ""),
+            row.get("identified", ""),
+            ", ".join(formula(name) for name in sorted(phases)),
+            row.get("error") or row.get("note") or "",
+        )
+        for row, phases in zip(seen.rows, seen.phases, strict=True)
+    ]
+    page.table(head, rows)
+
+
+def _refused(page: Page, batch: Batch, seen: Seen) -> None:
+    page.section("Without a result")
+    rows: list[tuple[Any, ...]] = [(name, why) for name, why in batch.gathered.refused.items()]
+    rows += [(batch.gathered.items[n].label, why) for n, why in sorted(batch.failed.items())]
+    rows += [
+        (batch.gathered.items[row["frame"]].label, row["error"])
+        for row in seen.rows
+        if row.get("error")
+    ]
+    if rows:
+        page.table(("file or frame", "why"), rows)
+    else:
+        page.text("Every file could be read, and every frame was analysed.")
+    if batch.gathered.others:
+        page.text(f"{batch.gathered.others} files of other kinds were left alone.", "soft")
+
+
+def _made(page: Page, batch: Batch) -> None:
+    page.section("How it was made")
+    page.links({name: words for name, words in FILES.items() if (batch.out / name).is_file()})
+    page.heading("Settings of the analysis")
+    page.table(("setting", "value"), [(key, str(value)) for key, value in batch.settings.items()])
+    page.heading("Versions")
+    versions = {"beamside": __version__, **batch.made_by}
+    page.table(("what", "which"), [(key, str(value)) for key, value in versions.items()])
