@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .library import Library
 from .phases import load_phase
 from .spot_table import indices
 
@@ -25,9 +26,19 @@ class Ring:
     """|F| over the strongest."""
 
 
-def rings(name: str, temperature: float | None, k_max: float, most: int = 6) -> list[Ring]:
-    """Give the strongest families of the phase called `name`, the longest spacing first."""
-    phase = load_phase(name, temperature, k_max)
+def rings(
+    name: str,
+    temperature: float | None,
+    k_max: float,
+    most: int = 6,
+    library: Library | None = None,
+) -> list[Ring]:
+    """Give the `most` strongest families of the phase called `name`, the longest spacing first.
+
+    Up to `k_max` (1/nm); the cell is brought to `temperature` (K) where its expansion is known. Out
+    of the shipped phases, or of `library`.
+    """
+    phase = load_phase(name, temperature, k_max, library)
     _, first = np.unique(phase.family, return_index=True)
     strong = first[phase.amplitude[first] >= WEAKEST]
     chosen = strong[np.argsort(-phase.amplitude[strong], kind="stable")[:most]]

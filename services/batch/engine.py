@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ... import __version__
+from ... import __version__, analysis, models
 from ...stream.errors import FileError
 from ...stream.files import PixelSize
 from ...stream.messages import Result, RunStart, RunStop
@@ -83,6 +84,7 @@ class Engine:
         self._made_by = {
             "analysis": technique.name,
             "version": __version__,
+            "code_sha256": code_sha256(),
             **technique.fingerprint(),
         }
         self._outcome = Outcome()
@@ -281,6 +283,15 @@ class Engine:
         self._store.tidy()
         self._outcome.files = (page, *self._outcome.files)
         self._outcome.words = tuple(batch.words)
+
+
+def code_sha256() -> str:
+    """Stand for the analysis code itself: between two versions it changes too."""
+    digest = hashlib.sha256()
+    rooms = (Path(package.__path__[0]) for package in (analysis, models))
+    for path in sorted(file for room in rooms for file in room.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _files(items: list[Item]) -> xr.Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import xarray as xr
 from ...analysis import operators
 from ...analysis.hrtem import PhaseMapper
 from ...analysis.hrtem.abundance import Abundance
-from ...analysis.hrtem.phases import choose, database
 from ...analysis.hrtem.selfcal import SelfCalibration
 from ...analysis.hrtem.spacings import Spacings
 from ...stream.messages import Result
+from ..library import chosen_folder, gifts
 from .columns import columns_of, rows_of
 from .items import Item
 from .session import Sitting, enough, sittings
@@ -53,19 +53,24 @@ class Hrtem:
 
     def __init__(self, settings: Settings) -> None:
         """Refuse what the analysis does not know: LookupError, ValueError."""
-        operator = operators.load(self.name, settings)
+        operator = operators.load(self.name, settings, gifts(chosen_folder()))
         if not isinstance(operator, PhaseMapper):
             raise LookupError(f"the analysis {self.name!r} is another's here; remove that plug-in")
-        self.settings: Settings = asdict(operator)
+        self.settings: Settings = {
+            field.name: getattr(operator, field.name)
+            for field in fields(operator)
+            if not field.metadata.get("given")
+        }
+        self._library = operator.library
         self.sittings: list[Sitting] = []
-        self._phases = choose(operator.candidates)
+        self._phases = operator.library.choose(operator.candidates)
         self.seen = Seen(abundance=Abundance(self._phases))
         self._grain_columns: dict[str, None] = {}
         self._spot_columns: dict[str, None] = {}
 
     def fingerprint(self) -> Mapping[str, Any]:
         """The database of phases."""
-        return {"database_sha256": database()[1]}
+        return {"database_sha256": self._library.sha256}
 
     def again(
         self, frames: Iterator[Done], batch: Batch, once: Once, *, apply: bool
@@ -98,6 +103,7 @@ class Hrtem:
             k_max=known["k_max"],
             strain=known["strain_tolerance"],
             temperature=known["temperature"],
+            library=self._library,
         )
 
     def _noted(self, frames: Iterator[Done]) -> Iterator[Done]:
@@ -165,13 +171,13 @@ class Hrtem:
         """Map, spectrum, profile, components."""
         from ..reports.hrtem_frame import draw
 
-        return draw(image, result, stem)
+        return draw(image, result, stem, self._library)
 
     def report(self, batch: Batch) -> Path:
         """Write the page."""
         from ..reports.hrtem_page import write
 
-        return write(batch, self.seen, self.sittings)
+        return write(batch, self.seen, self.sittings, self._library)
 
 
 def technique(settings: Settings) -> Hrtem:

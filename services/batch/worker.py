@@ -27,6 +27,7 @@ from ...stream.decompress import decode
 from ...stream.errors import FileError, StreamError
 from ...stream.files import Recording, open_file
 from ...stream.messages import Frame, Result
+from ..library import chosen_folder, gifts
 from ..outcome import InvalidResultError, validated
 from ..processor import calibration_of
 from . import technique
@@ -91,7 +92,7 @@ class Worker:
         name = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)
         if name not in self._operators:
             self._operators.clear()
-            self._operators[name] = operators.load(self._name, settings)
+            self._operators[name] = operators.load(self._name, settings, gifts(chosen_folder()))
         calibration = dict(recording.start.calibration)
         began = time.perf_counter()
         data, error, failure = xr.Dataset(), None, {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from ... import __version__
+from ...analysis.hrtem.library import Library
 from .hrtem_session import fractions_figure, frames_figure, posterior_figure, spacings_figure
 from .page import Page
 from .style import drawing, save
@@ -43,11 +44,11 @@ FILES = {
 }
 
 
-def write(batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> Path:
+def write(batch: Batch, seen: Seen, sittings: Sequence[Sitting], library: Library) -> Path:
     """Write report.html into the folder of the batch, its pictures beside it."""
     page = Page(f"HRTEM phases: {batch.title}")
     _top(page, batch, seen, sittings)
-    _session(page, batch, seen)
+    _session(page, batch, seen, library)
     _calibration(page, batch, sittings)
     _pictures(page, batch)
     _frames(page, seen)
@@ -89,13 +90,14 @@ def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> N
         page.text("Some frames or files have no result; the section below names each.", "alarm")
 
 
-def _session(page: Page, batch: Batch, seen: Seen) -> None:
+def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
     page.section("The session")
     if not seen.abundance.frames:
         page.text("No frame is calibrated: shares and spacings are not known.")
         return
     said = seen.abundance.finish()
     names = list(seen.abundance.names)
+    kelvin = batch.settings["temperature"]
     rows = [
         (
             formula(name),
@@ -112,7 +114,7 @@ def _session(page: Page, batch: Batch, seen: Seen) -> None:
         _drawn(
             batch,
             "spacings",
-            lambda: spacings_figure(seen.spacings, names),
+            lambda: spacings_figure(seen.spacings, names, kelvin, library),
             "Spacings of all spots, by the phase that they were given to.",
         ),
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ...analysis.hrtem.library import Library
 from ...analysis.hrtem.rings import rings
 from ...analysis.hrtem.spacings import NOBODY, Spacings
 from .style import colours
@@ -47,7 +48,9 @@ def fractions_figure(said: xr.Dataset) -> Figure:
     return figure
 
 
-def spacings_figure(spacings: Spacings, phases: Sequence[str]) -> Figure:
+def spacings_figure(
+    spacings: Spacings, phases: Sequence[str], kelvin: float | None, library: Library
+) -> Figure:
     """Histogram of all spots by spacing, stacked by phase; below, where the phases' rings lie."""
     colour = colours(phases) | {NOBODY: GREY}
     names = [name for name in (*phases, NOBODY) if name in spacings.counts]
@@ -66,7 +69,7 @@ def spacings_figure(spacings: Spacings, phases: Sequence[str]) -> Figure:
     axes.legend(ncols=2)
     own = [name for name in names if name != NOBODY]
     for row, name in enumerate(own):
-        for ring in rings(name, None, 8.3, 8):
+        for ring in rings(name, kelvin, 8.3, 8, library):
             marks.plot([1 / ring.k] * 2, [row - 0.4, row + 0.4], color=colour[name], linewidth=1.6)
     marks.set_yticks(range(len(own)), [formula(name) for name in own])
     marks.set_ylim(len(own) - 0.4, -0.6)

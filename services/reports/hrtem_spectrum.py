@@ -12,6 +12,7 @@ from matplotlib.patches import Arc
 from matplotlib.patheffects import withStroke
 
 from ...analysis.hrtem.excess import excess
+from ...analysis.hrtem.library import Library
 from ...analysis.hrtem.rings import rings
 from .style import colours
 from .words import barred, formula, opposite
@@ -34,7 +35,7 @@ FREE = "#ff5252"
 """Spots of no phase."""
 
 
-def spectrum_figure(data: xr.Dataset) -> Figure:
+def spectrum_figure(data: xr.Dataset, library: Library) -> Figure:
     """One panel, k = 0 in the middle."""
     ky, kx = data["ky"].values, data["kx"].values
     unit = str(data["kx"].attrs["units"])
@@ -53,7 +54,7 @@ def spectrum_figure(data: xr.Dataset) -> Figure:
     reach = min(float(np.abs(ky).max()), float(np.abs(kx).max()), 1.04 * float(data["k"].max()))
     phases = _spots(axes, data, reach)
     if unit == "1/nm":
-        _rings(axes, data, phases[:RINGED], reach)
+        _rings(axes, data, phases[:RINGED], reach, library)
     axes.set_xlim(-reach, reach)
     axes.set_ylim(reach, -reach)
     axes.set_xlabel(f"$k_x$ ({unit})")
@@ -126,16 +127,18 @@ def _write(axes: Any, place: complex, words: str, colour: str, reach: float) -> 
     )
 
 
-def _rings(axes: Any, data: xr.Dataset, phases: list[str], reach: float) -> None:
+def _rings(axes: Any, data: xr.Dataset, phases: list[str], reach: float, library: Library) -> None:
     """Where a powder of each phase would scatter: arcs in the quarter where no spot is named.
 
     A spot there is the Friedel partner of one that is named on the other side.
     """
-    colour = colours([str(name) for name in data["phase"].values])
+    names = [str(name) for name in data["phase"].values]
+    colour = colours(names)
+    kelvin = dict(zip(names, data.attrs["cell_temperatures_K"], strict=True))
     for n, name in enumerate(phases):
         angle = np.radians(QUARTER[0] + (n + 0.5) * (QUARTER[1] - QUARTER[0]) / len(phases))
         last = 0.0
-        for ring in rings(name, None, 0.97 * reach, RINGS):
+        for ring in rings(name, kelvin[name], 0.97 * reach, RINGS, library):
             arc = Arc((0, 0), 2 * ring.k, 2 * ring.k, theta1=QUARTER[0], theta2=QUARTER[1])
             arc.set(edgecolor=colour[name], linestyle=(0, (5, 3)), linewidth=0.7)
             axes.add_patch(arc)
