@@ -70,7 +70,7 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy,reports,networks,particles,dev]'
+	@$(PIP) -e '.[microscopy,reports,networks,particles,steering,dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/beamside
 	@touch $@ $(VENV)/.user
 

@@ -1,0 +1,29 @@
+"""Results move the instrument: beamside as bluesky devices, signals and plans.
+
+    from beamside.services.steering import Feed, Reading
+
+    feed = Feed("tcp://beamside:5560")
+    sharp = Reading(feed, {"sharpness": "sharpness"}, frame=lambda: camera.frame_number)
+    RE(bluesky.plans.scan([camera, sharp], focus, -5, 5, 21))
+
+Plain classes of bluesky's protocols: they work beside ophyd, ophyd-async or neither. Everything is
+joined by `(source, run, frame)`, never by order of arrival or clock, and nothing blocks in a plan:
+waiting is done by the Status of a trigger.
+"""
+
+from .axis import Axis
+from .evaluation import Evaluate
+from .feed import Feed
+from .lost import LostResultError
+from .reading import Reading
+from .watched import ResultSignal, ServiceSignal
+
+__all__ = [
+    "Axis",
+    "Evaluate",
+    "Feed",
+    "LostResultError",
+    "Reading",
+    "ResultSignal",
+    "ServiceSignal",
+]
