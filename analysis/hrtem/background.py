@@ -24,6 +24,8 @@ THON = (0.15, 0.7, 0.15)
 noise would then pass for spots."""
 LEVEL_RINGS = 9
 """Rings over which one tile may differ from its neighbours: edges of the specimen."""
+TOGETHER = 96
+"""Tiles whose medians are taken at a time: they stay in the cache."""
 POOL = 400_000
 """Values that are enough for the azimuthal medians."""
 ENOUGH = 8
@@ -107,14 +109,8 @@ def ring_background(power: np.ndarray, tiles: Tiling, bins: Rings) -> np.ndarray
     The shape comes from the median over the 3x3 neighbourhood of a tile, the level from the tile
     itself: at an edge of the specimen neighbours differ in level far more than in shape.
     """
-    flat = power.reshape(len(power), -1)
-    own = np.full((len(power), len(bins.members)), np.nan, np.float32)
-    for n, members in enumerate(bins.members):
-        if members.size:
-            middle = members.size // 2
-            own[:, n] = np.partition(flat[:, members], middle, axis=1)[:, middle]
-    used = np.flatnonzero(np.isfinite(own[0]))
-    own = own[:, used] / LN2
+    used = np.array([n for n, members in enumerate(bins.members) if members.size])
+    own = _medians(power.reshape(len(power), -1), [bins.members[n] for n in used]) / LN2
     own = np.maximum(own, np.float32(max(float(own.max()) * 1e-12, TINY)))
     around = _around(own, tiles)
     level = scipy.ndimage.uniform_filter1d(
@@ -123,6 +119,24 @@ def ring_background(power: np.ndarray, tiles: Tiling, bins: Rings) -> np.ndarray
     result = np.full((len(power), len(bins.members)), np.inf, np.float32)
     result[:, used] = around * np.exp(level)
     return result
+
+
+def _medians(flat: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """Upper median of each group of columns of `flat[tile, bin]`, float32 [tile, group].
+
+    Sorted into groups first, so that each tile is read only once.
+    """
+    wanted = np.concatenate(groups)
+    ends = np.cumsum([len(group) for group in groups]).tolist()
+    medians = np.empty((len(flat), len(groups)), np.float32)
+    for start in range(0, len(flat), TOGETHER):
+        rows = slice(start, start + TOGETHER)
+        values = np.take(flat[rows], wanted, axis=1, mode="clip")
+        for n, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            part, middle = values[:, first:end], (end - first) // 2
+            part.partition(middle, axis=1)
+            medians[rows, n] = part[:, middle]
+    return medians
 
 
 def _around(own: np.ndarray, tiles: Tiling) -> np.ndarray:
@@ -146,8 +160,7 @@ def azimuthal(z: np.ndarray, bins: Rings) -> np.ndarray:
     some = z[:: max(1, len(z) // many)]
     factor = _sectors(some, bins)[bins.cell]
     if len(z) >= ENOUGH:
-        middle = np.median(z[:: max(1, len(z) // 64)], axis=0) / LN2
-        factor = np.maximum(factor, _axes(middle))
+        factor = np.maximum(factor, _axes(z[:: max(1, len(z) // 64)]))
     return np.asarray(factor, np.float32)
 
 
@@ -167,13 +180,15 @@ def _sectors(some: np.ndarray, bins: Rings) -> np.ndarray:
     return np.asarray(np.clip(cells, 0.7, 4.0)).ravel()
 
 
-def _axes(median: np.ndarray) -> np.ndarray:
+def _axes(z: np.ndarray) -> np.ndarray:
     """Streaks along the k axes (scan lines, edges of the frame): not part of any ring."""
-    streak = np.zeros_like(median)
+    streak = np.zeros(z.shape[1:], z.dtype)
     for line in (-1, 0, 1):
-        streak[line] = scipy.ndimage.median_filter(median[line], 9, mode="nearest")
+        median = np.median(z[:, line], axis=0) / LN2
+        streak[line] = scipy.ndimage.median_filter(median, 9, mode="nearest")
     for line in (0, 1):
-        along = scipy.ndimage.median_filter(median[:, line], 9, mode="wrap")
+        median = np.median(z[:, :, line], axis=0) / LN2
+        along = scipy.ndimage.median_filter(median, 9, mode="wrap")
         streak[:, line] = np.maximum(streak[:, line], along)
     return np.where(streak > 1.3, streak, 0.0)
 

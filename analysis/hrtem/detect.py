@@ -17,6 +17,8 @@ from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
 from .regions import Regions, draw_support, regions
 from .tiles import Tiling, tile_power, tiling
 
+AZIMUTHAL = 64
+"""Tiles, at least, that tell how the background varies around the rings."""
 RANGE = 1e-3
 """Power over that of the strongest reflection of the place below which none is believed."""
 
@@ -104,9 +106,9 @@ def _scale(
 ) -> tuple[Sightings, Spectra]:
     power = tile_power(view.image, cut, len(bins.kx), optics.workers)
     level = ring_background(power, cut, bins)
-    z = ratio(power, level, None, bins)
-    factor = azimuthal(z, bins)
-    z *= 1 / factor
+    some = slice(None, None, max(1, len(power) // AZIMUTHAL))
+    factor = azimuthal(ratio(power[some].copy(), level[some], None, bins), bins)
+    z = ratio(power, level, factor, bins)
     twice = optics.detector == "network"
     peaks = find_peaks(z, bins, CANDIDATE if twice else above)
     peaks = peaks.keep(~side_lobes(peaks, peaks.tile, cut.length))

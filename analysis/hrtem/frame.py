@@ -107,7 +107,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         classes,
         confidence,
         at,
-        *spectrum(view, limits.workers),
+        *spectrum(view),
         *_profile(spectra, limits),
         single,
         found,

@@ -64,13 +64,22 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
         amplitude = np.sqrt(np.maximum(power, 0, out=power), out=power)
         for n, row in enumerate(rows):
             inside = mask.indices[mask.indptr[row] : mask.indptr[row + 1]]
-            plateau = np.quantile(amplitude[n].ravel()[inside], PLATEAU)
+            plateau = _quantile(amplitude[n].ravel()[inside], PLATEAU)
             total[grain[row]] += amplitude[n] * np.float32(share[row] / max(plateau, 1e-12))
             near[grain[row], inside] = True
     cross = scipy.ndimage.generate_binary_structure(2, 1)[None]
     reach = scipy.ndimage.binary_dilation(near.reshape(total.shape), cross, iterations=2)
     total[~reach] = 0
     return total
+
+
+def _quantile(values: np.ndarray, part: float) -> float:
+    """Of values [n], linear between neighbours (numpy's own is twenty times slower on few)."""
+    place = part * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    values.partition((low, high))
+    return float(values[low] + (place - low) * (values[high] - values[low]))
 
 
 def _weight(found: Reflections, grain: np.ndarray) -> np.ndarray:

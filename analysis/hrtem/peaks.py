@@ -55,15 +55,15 @@ def ratio(
 ) -> np.ndarray:
     """Turn `power` [tile, ky, kx] into z, in place; 0 where the background is not known."""
     ring = bins.ring.ravel()
-    scale = np.where(bins.measured, 1.0, 0.0).astype(np.float32)
+    scale = bins.measured.astype(np.float32)
     if factor is not None:
         scale /= factor
-    inverse = 1 / background
-    flat = power.reshape(len(power), -1)
-    for start in range(0, len(flat), 32):
-        rows = slice(start, start + 32)
-        flat[rows] *= inverse[rows][:, ring]
-        flat[rows] *= scale.ravel()
+    inverse = (1 / background).astype(np.float32, copy=False)
+    level = np.empty(scale.size, np.float32)
+    for tile, flat in enumerate(power.reshape(len(power), -1)):
+        np.take(inverse[tile], ring, out=level, mode="clip")
+        level *= scale.ravel()
+        flat *= level
     return power
 
 

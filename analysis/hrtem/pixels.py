@@ -32,7 +32,8 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         if bad.any():
             pixels[bad] = np.median(pixels[~bad])
             notes.append(f"{int(bad.sum())} pixels were not finite and took the median")
-    low, top = float(pixels.min()), float(pixels.max())
+    counts = image if image.dtype.kind in "ui" else pixels
+    low, top = float(counts.min()), float(counts.max())
     if top == low:
         return pixels, [*notes, "all pixels are equal: there is nothing to see"]
     if not RANGE[0] < top - low < RANGE[1]:
@@ -42,11 +43,12 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         )
     if (burnt := patches(pixels)) is not None:
         fill(pixels, burnt)
+        counts = pixels
         notes.append(
             f"{int(burnt.sum())} pixels lie in patches of one value (a scale bar?): they were "
             "filled with noise, and nothing is seen there"
         )
-    if (clipped := np.count_nonzero(pixels == pixels.max()) / pixels.size) > 0.01:
+    if (clipped := np.count_nonzero(counts == counts.max()) / pixels.size) > 0.01:
         notes.append(
             f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
         )

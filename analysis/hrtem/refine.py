@@ -27,6 +27,8 @@ SPAN = 5
 """Steps of half of 1 / length to each side on which the power is known for the mean shift."""
 CHUNK = 48
 """Windows in memory at a time."""
+BLOCKS = 32
+"""Blocks along an edge of a window, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def refine(
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
-    for rows, windows in _chunks(view, place, lengths, background):
+    for rows, windows in _chunks(view, place, lengths, k, background):
         ky[rows], kx[rows], snr[rows] = _climb(
             windows, ky[rows], kx[rows], [v[rows] for v in lengths]
         )
@@ -81,7 +83,7 @@ def glance(
     """Largest power over `background` at `k` = (ky, kx) and its nearest neighbours, [k]."""
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     most = np.zeros(len(k[0]))
-    for rows, windows in _chunks(view, place, lengths, background):
+    for rows, windows in _chunks(view, place, lengths, k, background):
         steps = [0.4 / v[rows] for v in lengths]
         grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)
         most[rows] = grid.max(axis=(1, 2))
@@ -92,6 +94,7 @@ def _chunks(
     view: View,
     place: tuple[np.ndarray, np.ndarray],
     lengths: Sequence[np.ndarray],
+    k: tuple[np.ndarray, np.ndarray],
     background: Background,
 ) -> Iterator[tuple[np.ndarray, _Windows]]:
     """Cut the windows, some rows at a time; those of about one size together.
@@ -102,47 +105,72 @@ def _chunks(
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
         rings = background.rings_at(place[0][rows], place[1][rows])
-        yield rows, _cut(view, [p[rows] for p in place], [v[rows] for v in lengths], rings)
+        axes = [_axis(view, n, place[n][rows], lengths[n][rows], k[n][rows]) for n in (0, 1)]
+        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], rings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Windows along one axis, in blocks of pixels, with the waves of each one's k."""
+
+    first: list[int]
+    """First pixel of each window."""
+    pixels: int
+    """... and how many follow, the same for all."""
+    wave: np.ndarray
+    """Window times wave, complex64 [n, block, pixel], 0 behind the last; mean square one."""
+    place: np.ndarray
+    """Centres of the blocks, relative to the centre of the window, [n, block]."""
+    k: np.ndarray
+    block: float
+    """Length of a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
-    pixels: np.ndarray
-    """float32 [n, y, x]"""
-    y: np.ndarray
-    """Positions of the rows, relative to the centre of the window, [n, y]."""
-    x: np.ndarray
-    wy: np.ndarray
-    """Window along y, [n, y]; the two have a mean square of one over their pixels."""
-    wx: np.ndarray
+    """Windowed pixels summed over blocks once the waves of k are taken off.
+
+    All that is asked lies within a few 1 / length of k, and there the blocks say it.
+    """
+
+    field: np.ndarray
+    """complex64 [n, y, x]"""
+    y: _Axis
+    x: _Axis
     rings: tuple[np.ndarray, float]
     """Background at the place of each window, [n, ring], and the width of a ring."""
 
 
-def _cut(
-    view: View,
-    place: list[np.ndarray],
-    lengths: list[np.ndarray],
-    rings: tuple[np.ndarray, float],
-) -> _Windows:
-    corners, offsets, weights = [], [], []
-    for axis in (0, 1):
-        n, pixel = view.image.shape[axis], view.pixel[axis]
-        many = min(n, int(np.ceil(lengths[axis].max() / pixel)))
-        centre = (place[axis] - view.origin[axis]) / pixel
-        first = np.clip(np.rint(centre - (many - 1) / 2), 0, n - many).astype(np.intp)
-        offset = (first[:, None] + np.arange(many) - centre[:, None]) * pixel
-        inside = np.abs(offset) < lengths[axis][:, None] / 2
-        window = np.where(
-            inside, 0.5 + 0.5 * np.cos(2 * np.pi * offset / lengths[axis][:, None]), 0
-        )
-        window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
-        corners.append(first.tolist())
-        offsets.append(offset)
-        weights.append(window)
-    ny, nx = offsets[0].shape[1], offsets[1].shape[1]
-    pixels = np.stack([view.image[y : y + ny, x : x + nx] for y, x in zip(*corners, strict=True)])
-    return _Windows(pixels, offsets[0], offsets[1], weights[0], weights[1], rings)
+def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.ndarray) -> _Axis:
+    n, pixel = view.image.shape[axis], view.pixel[axis]
+    many = min(n, int(np.ceil(length.max() / pixel)))
+    centre = (place - view.origin[axis]) / pixel
+    first = np.clip(np.rint(centre - (many - 1) / 2), 0, n - many).astype(np.intp)
+    offset = (first[:, None] + np.arange(many) - centre[:, None]) * pixel
+    inside = np.abs(offset) < length[:, None] / 2
+    window = np.where(inside, 0.5 + 0.5 * np.cos(2 * np.pi * offset / length[:, None]), 0)
+    window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
+    size = -(-many // BLOCKS)
+    wave = _circle(k[:, None] * offset) * window.astype(np.float32)
+    wave = np.pad(wave, ((0, 0), (0, -many % size))).reshape(len(k), -1, size)
+    middle = offset[:, :1] + (np.arange(wave.shape[1]) * size + (size - 1) / 2) * pixel
+    return _Axis(first.tolist(), many, wave, middle, k, size * pixel)
+
+
+def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
+    """Sums over blocks of windows and waves times the pixels, complex64 [n, y, x]."""
+    (many, my, by), (_, mx, bx) = along_y.wave.shape, along_x.wave.shape
+    pixels = np.zeros((many, my * by, mx * bx), np.float32)
+    for n, (y, x) in enumerate(zip(along_y.first, along_x.first, strict=True)):
+        part = image[y : y + along_y.pixels, x : x + along_x.pixels]
+        pixels[n, : along_y.pixels, : along_x.pixels] = part
+    waves = np.stack([along_y.wave.real, along_y.wave.imag], axis=2)
+    both = waves @ pixels.reshape(many, my, by, mx * bx)
+    rows = np.empty((many, my, mx * bx), np.complex64)
+    rows.real, rows.imag = both[:, :, 0], both[:, :, 1]
+    rows *= along_x.wave.reshape(many, 1, -1)
+    total: np.ndarray = rows.reshape(many, my, mx, bx).sum(axis=3)
+    return total
 
 
 def _climb(
@@ -188,13 +216,11 @@ def _ratio(
     steps = np.arange(-span, span + 1)
     fy = ky[:, None] + steps * sy[:, None]
     fx = kx[:, None] + steps * sx[:, None]
-    turn_y = _waves(fy[:, 0], sy, len(steps), windows.y, windows.wy)
-    turn_x = _waves(fx[:, 0], sx, len(steps), windows.x, windows.wx)
-    half = np.concatenate([turn_y.real, turn_y.imag], axis=1) @ windows.pixels
-    rows = np.empty((len(half), len(steps), half.shape[2]), np.complex64)
-    rows.real, rows.imag = half[:, : len(steps)], half[:, len(steps) :]
-    field = rows @ turn_x.transpose(0, 2, 1)
+    turn_y, fall_y = _beside(windows.y, fy, sy)
+    turn_x, fall_x = _beside(windows.x, fx, sx)
+    field = turn_y @ windows.field @ turn_x.transpose(0, 2, 1)
     power = np.square(field.real) + np.square(field.imag)
+    power /= fall_y[:, :, None] * fall_x[:, None, :]
     levels, width = windows.rings
     place = np.clip(np.hypot(fy[:, :, None], fx[:, None, :]) / width, 0, levels.shape[1] - 1.001)
     low = place.astype(np.intp)
@@ -204,13 +230,17 @@ def _ratio(
     return result
 
 
-def _waves(
-    first: np.ndarray, step: np.ndarray, many: int, place: np.ndarray, window: np.ndarray
-) -> np.ndarray:
-    """`window` times the waves of `many` equally spaced frequencies, complex64 [n, many, place]."""
+def _beside(axis: _Axis, k: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Waves of `k` [n, many] on the blocks, and the power that summing over blocks leaves."""
+    waves = _waves(k[:, 0] - axis.k, step, k.shape[1], axis.place)
+    return waves, np.sinc((k - axis.k[:, None]) * axis.block) ** 2
+
+
+def _waves(first: np.ndarray, step: np.ndarray, many: int, place: np.ndarray) -> np.ndarray:
+    """Waves of `many` equally spaced frequencies, complex64 [n, many, place]."""
     turn = _circle(step[:, None] * place)
     waves = np.empty((len(place), many, place.shape[1]), np.complex64)
-    np.multiply(_circle(first[:, None] * place), window, out=waves[:, 0], casting="same_kind")
+    waves[:, 0] = _circle(first[:, None] * place)
     for number in range(1, many):
         np.multiply(waves[:, number - 1], turn, out=waves[:, number])
     return waves

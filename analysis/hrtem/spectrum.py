@@ -6,22 +6,21 @@ import numpy as np
 import scipy.fft
 
 from .crop import View
-from .tiles import hann
 
 LARGEST = 512
 """Pixels along an edge of the picture, at most."""
 
 
-def spectrum(view: View, workers: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def spectrum(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log10 of the Hann-windowed power, float32 [ky, kx] with k = 0 in the middle; its ky and kx.
 
     Bins are averaged in squares until the picture is small enough.
     """
     ny, nx = view.image.shape
-    windowed = view.image * (hann(ny)[:, None] / np.float32(ny * nx))
-    windowed *= hann(nx)[None, :]
-    half = scipy.fft.rfft2(windowed, workers=workers, overwrite_x=True)
-    power = np.square(half.real) + np.square(half.imag)
+    half = _hann(view.spectrum)
+    power = np.square(half.real)
+    power += np.square(half.imag)
+    power *= np.float32(1 / (ny * nx)) ** 2
     right = scipy.fft.fftshift(power[:, : nx // 2], axes=0)
     mirrored = power[-np.arange(ny) % ny, 1 : nx // 2 + 1][:, ::-1]
     full = np.concatenate([scipy.fft.fftshift(mirrored, axes=0), right], axis=1)
@@ -29,10 +28,33 @@ def spectrum(view: View, workers: int = 1) -> tuple[np.ndarray, np.ndarray, np.n
     kx = scipy.fft.fftshift(np.fft.fftfreq(nx, view.pixel[1]))
     fy, fx = -(-ny // LARGEST), -(-nx // LARGEST)
     my, mx = ny // fy, nx // fx
-    small = full[: my * fy, : mx * fx].reshape(my, fy, mx, fx).mean(axis=(1, 3))
+    rows = full[: my * fy, : mx * fx].reshape(my, fy, mx * fx).sum(axis=1)
+    small = rows.reshape(my, mx, fx).sum(axis=2) / np.float32(fy * fx)
     floor = np.float32(max(1e-12 * float(small.max()), float(np.finfo(np.float32).tiny)))
     return (
         np.log10(small + floor),
         ky[: my * fy].reshape(my, fy).mean(axis=1),
         kx[: mx * fx].reshape(mx, fx).mean(axis=1),
     )
+
+
+def _hann(half: np.ndarray) -> np.ndarray:
+    """Half plane of an image under Hann windows: each frequency less its neighbours' mean.
+
+    The windows have a mean square of 1, as those of `tiles`.
+    """
+    down = -np.arange(len(half)) % len(half)
+    across = np.empty_like(half)
+    np.add(half[:, :-2], half[:, 2:], out=across[:, 1:-1])
+    np.add(half[down, 1].conj(), half[:, 1], out=across[:, 0])
+    np.add(half[:, -2], half[down, -2].conj(), out=across[:, -1])
+    across *= np.float32(-0.5)
+    across += half
+    both = np.empty_like(half)
+    np.add(across[:-2], across[2:], out=both[1:-1])
+    np.add(across[-2], across[0], out=both[-1])
+    np.add(across[-1], across[1], out=both[0])
+    both *= np.float32(-0.5)
+    both += across
+    both *= np.float32(0.5 * 0.5 * 8 / 3)
+    return both

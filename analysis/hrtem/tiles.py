@@ -10,6 +10,9 @@ import scipy.fft
 
 from .crop import View
 
+TOGETHER = 4
+"""Tiles transformed at a time: they stay in the cache."""
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -72,16 +75,20 @@ def hann(n: int) -> np.ndarray:
 def tile_power(image: np.ndarray, tiles: Tiling, columns: int, workers: int = 1) -> np.ndarray:
     """Power of each tile per pixel, float32 [tile, ky, kx], kx from 0 to `columns` - 1.
 
-    Scaled so that white noise of variance v has a mean power of v at every frequency.
+    Scaled so that white noise of variance v has a mean power of v at every frequency. A column of
+    tiles shares its transforms along x, and a few tiles at a time stay in the cache.
     """
     ny, nx = tiles.shape
-    window = hann(ny)[:, None] * hann(nx)[None, :] / np.float32(np.sqrt(ny * nx))
+    along_y = hann(ny)[:, None] / np.float32(np.sqrt(ny * nx))
     power = np.empty((*tiles.grid, ny, columns), np.float32)
-    band = np.empty((len(tiles.columns), ny, nx), np.float32)
-    for row, top in enumerate(tiles.rows):
-        for column, left in enumerate(tiles.columns):
-            np.multiply(image[top : top + ny, left : left + nx], window, out=band[column])
-        spectra = scipy.fft.rfft2(band, workers=workers)[:, :, :columns]
-        np.square(spectra.real, out=power[row])
-        power[row] += np.square(spectra.imag)
+    for column, left in enumerate(tiles.columns):
+        strip = image[:, left : left + nx] * hann(nx)
+        strip = scipy.fft.rfft(strip, axis=1, workers=workers)[:, :columns]
+        for first in range(0, len(tiles.rows), TOGETHER):
+            tops = tiles.rows[first : first + TOGETHER]
+            band = np.stack([strip[top : top + ny] * along_y for top in tops])
+            band = scipy.fft.fft(band, axis=1, overwrite_x=True, workers=workers)
+            out = power[first : first + TOGETHER, column]
+            np.square(band.real, out=out)
+            out += np.square(band.imag)
     return power.reshape(-1, ny, columns)
