@@ -1,58 +1,107 @@
-"""`beamside calibrate`: what the crystals in archived frames say of the microscope's pixel size."""
+"""`beamside calibrate`: what the crystals of a session say of the microscope's pixel size."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
 import xarray as xr
 
+from ..analysis import operators
 from ..analysis.hrtem.reference import reference
 from ..analysis.hrtem.selfcal import SelfCalibration, calibrate
-from ..stream.errors import FileError
-from ..stream.nexus import read_result
+from ..analysis.hrtem.uncalibrated import LISTED, Uncalibrated
+from ..stream.files import parse_length
 from .library import chosen_folder, library
+from .looking import ANALYSIS, Said, looker, results
 from .verification import archives_in
 
-ANALYSIS = "hrtem"
-APART = 1_000_000
-"""Between the frame numbers of one archive and the next: they are frames of one session."""
+OPTIONS = 5
+"""Pixel sizes that are told, most probable first."""
+SURE = 0.9
+"""Probability from which on one pixel size is worth a look."""
 
 
 def command(args: argparse.Namespace) -> int:
-    """Calibrate on the results in archives of one session; nothing is applied by it."""
+    """Calibrate on what is said of the frames of one session; nothing is applied by it."""
+    if args.uncalibrated and (args.reference or args.pixel_size):
+        raise ValueError("--uncalibrated goes without --reference and --pixel-size")
     phases: Any = tuple(args.phases) if len(args.phases) > 1 else args.phases[0]
     known = library(chosen_folder())
-    settings = (
-        reference(phases, library=known)
-        if args.reference
-        else SelfCalibration(candidates=phases, library=known)
-    )
     paths = [path for given in args.archives for path in archives_in(given)]
-    said = describe(calibrate(list(results(paths)), settings))
-    if args.json:
-        sys.stdout.write(orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    settings: dict[str, Any] = {"candidates": phases, "temperature": args.temperature}
+    operator = operators.load(ANALYSIS, settings, {"library": lambda: known})
+    size = parse_length(args.pixel_size) if args.pixel_size else None
+    said = results(paths, looker(operator, size, args.uncalibrated))
+    if args.uncalibrated:
+        one = Uncalibrated(library=known, **settings)
+        tell(args, by_ratios(said, one), unscaled_lines)
+    elif args.reference:
+        tell(args, describe(calibrate(said, reference(phases, args.temperature, known))), lines)
     else:
-        sys.stdout.write("\n".join(lines(said)) + "\n")
+        tell(args, describe(calibrate(said, SelfCalibration(library=known, **settings))), lines)
     return 0
 
 
-def results(paths: Sequence[Path]) -> Iterator[tuple[xr.Dataset, list[int]]]:
-    """What the analysis said of the frames of each archive; FileError if it did not look."""
-    for n, path in enumerate(paths):
-        data = read_result(path, ANALYSIS)
-        if "spot_frame" not in data:
-            raise FileError(f"{path}: no spots were found in its frames; name other archives")
-        if "grain" not in data.dims:
-            continue  # spots, but no grain in any frame: nothing to learn from
-        # in the archive a spot names the number of its frame, not its place in a batch
-        highest = int(data["spot_frame"].max()) if data.sizes["spot"] else 0
-        yield data, [n * APART + number for number in range(highest + 1)]
+def tell(
+    args: argparse.Namespace, said: dict[str, Any], words: Callable[[dict[str, Any]], list[str]]
+) -> None:
+    """Print it: one JSON object, or lines for people."""
+    if args.json:
+        sys.stdout.write(orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(words(said)) + "\n")
+
+
+def by_ratios(results: Said, one: Uncalibrated) -> dict[str, Any]:
+    """What the grains of a session are, and its pixel sizes, without any scale."""
+    state = one.start()
+    for data, numbers in results:
+        state = one.add(state, data, numbers)
+    found = one.finish(state)
+    names = [str(name) for name in found["phase"].values]
+    share = found["grain_posterior"].values.sum(axis=0)
+    options = zip(
+        *(found[name].values for name in ("pixel", "pixel_sigma", "pixel_probability")), strict=True
+    )
+    return {
+        "pixels": [
+            {
+                "nm": round(float(p), 6),
+                "sigma": round(float(s), 6),
+                "probability": round(float(q), 4),
+            }
+            for p, s, q in options
+        ][:OPTIONS],
+        "grains": found.sizes["grain"],
+        "phase_grains": {n: round(float(x), 2) for n, x in zip(names, share, strict=True)},
+        "unknown_grains": round(found.sizes["grain"] - float(share.sum()), 2),
+        **found.attrs,
+    }
+
+
+def unscaled_lines(said: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    rows = [("grains", f"{said['grains']} in {said['frames']} frames")]
+    for option in said["pixels"]:
+        text = f"{option['nm']:.5f} +- {option['sigma']:.5f} nm  p = {option['probability']:.2f}"
+        rows.append(("pixel", text))
+    if not said["pixels"]:
+        rows.append(("pixel", "nothing can be said: too few grains with spots in two directions"))
+    named = {n: x for n, x in said["phase_grains"].items() if x >= LISTED}
+    for name, many in sorted(named.items(), key=lambda item: -item[1]):
+        rows.append(("phase", f"{name:<10} {many:.1f} grains expected"))
+    rows.append(("phase", f"{'unknown':<10} {said['unknown_grains']:.1f}"))
+    if said["pixels"] and said["pixels"][0]["probability"] > SURE:
+        size = said["pixels"][0]["nm"]
+        rows.append(("then", f"look again with --pixel-size {size:.5f}nm"))
+    else:
+        rows.append(("doubt", "several pixel sizes fit: more frames, or a known phase, tell more"))
+    return [f"  {name:<11}{text}" for name, text in rows]
 
 
 def describe(found: xr.Dataset) -> dict[str, Any]:

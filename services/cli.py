@@ -297,11 +297,15 @@ def _calibrate(commands: Commands) -> None:
         "calibrate",
         help="what the crystals of a session say of the microscope's pixel size",
         description="Fit scale, anisotropy and shear of the pixel grid to the spots that the "
-        "analysis `hrtem` found in the archives of one session (one magnification). It says how "
-        "sure it is and how to apply it; nothing is applied by itself.",
+        "analysis `hrtem` found in the archives of one session (one magnification), or finds in "
+        "image files. It says how sure it is and how to apply it; nothing is applied by itself.",
     )
     sub.add_argument(
-        "archives", type=Path, nargs="+", metavar="ARCHIVE", help="a .nxs file, or a folder of them"
+        "archives",
+        type=Path,
+        nargs="+",
+        metavar="ARCHIVE",
+        help="a .nxs file, a folder of them, or an image file (dm3, dm4, tif, ...)",
     )
     sub.add_argument(
         "--phases",
@@ -313,6 +317,14 @@ def _calibrate(commands: Commands) -> None:
     sub.add_argument(
         "--reference", action="store_true", help="the specimen holds these phases and no other"
     )
+    sub.add_argument(
+        "--uncalibrated",
+        action="store_true",
+        help="frames without a pixel size: by ratios of lengths and angles alone, find it and the "
+        "phases",
+    )
+    sub.add_argument("--pixel-size", metavar="LENGTH", help="of image files, e.g. 0.019nm")
+    sub.add_argument("--temperature", type=_kelvin, metavar="K", help="of the specimen")
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("calibrating", "command"))
 

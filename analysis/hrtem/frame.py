@@ -157,7 +157,8 @@ def _profile(spectra: list[Spectra], limits: Limits) -> tuple[np.ndarray, np.nda
     bins = fine.background.bins
     rings = np.arange(len(bins.members))
     k = rings * bins.width
-    use = (k >= limits.k_min) & (k <= limits.k_max) & (fine.profile_mean > 0)
+    there = np.array([ring.size > 0 for ring in bins.members], bool)
+    use = (k >= limits.k_min) & (k <= limits.k_max) & there
     most = fine.profile_max
     for other in spectra[:-1]:
         own = np.arange(len(other.profile_max)) * other.background.bins.width

@@ -8,10 +8,11 @@ import numpy as np
 
 from .candidates import Candidates
 from .detect import Reflections
+from .evidence import Spots
 from .gather import Prior, gather
 from .identify import Identity, identify
 from .maps import UNKNOWN
-from .matches import COLLINEAR
+from .matches import COLLINEAR, bases
 
 SPOT, ROW, ZONE = 0, 1, 2
 """Kinds of grains: one spot, one row of spots, spots in two directions."""
@@ -83,7 +84,7 @@ def name_grains(
     k = found.kx + 1j * found.ky
     spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
     if not calibrated:
-        return grain, _table(spots.row, _unknown(spots.k.shape, len(known.phases)), grain)
+        return grain, _table(spots.row, _unknown(spots, len(known.phases)), grain)
     identity = identify(spots, known, prior)
     left = _left_over(spots.row, identity, grain)
     if left.any():
@@ -141,13 +142,14 @@ def _table(row: np.ndarray, identity: Identity, grain: np.ndarray) -> Grains:
     )
 
 
-def _unknown(shape: tuple[int, ...], phases: int) -> Identity:
-    """What can be said without a calibration: nothing."""
+def _unknown(spots: Spots, phases: int) -> Identity:
+    """What a grain alone says without a calibration: nothing."""
+    shape = spots.k.shape
     posterior = np.zeros((shape[0], phases + 1))
     posterior[:, -1] = 1
     return Identity(
         posterior,
-        np.zeros(shape[0], bool),
+        bases(spots)[2],
         np.full(shape[0], -1),
         np.zeros((shape[0], 3), int),
         np.full(shape[0], np.nan),

@@ -14,9 +14,13 @@ from .candidates import Candidates, candidates
 from .frame import Found, Limits, analyse
 from .library import Library, shipped
 from .pixels import clean
+from .ratios import by_ratios
 from .tables import assemble
+from .uncalibrated import Uncalibrated
 
 DETECTORS = ("classical", "network")
+UNSCALED = 40
+"""Best grains of an image without a pixel size that are named: without a scale it takes long."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ class PhaseMapper:
     def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
         """Find the phases in `images[n, y, x]`; AnalysisError if nothing can be said.
 
-        Without a calibrated pixel size everything is given in pixels, and nothing is identified.
+        Without a pixel size everything is given in pixels; grains are named as far as ratios of
+        lengths and angles tell, and the pixel sizes that they agree on are in `pixel`.
         """
         if images.ndim != 3 or 0 in images.shape:
             raise AnalysisError(
@@ -105,11 +110,27 @@ class PhaseMapper:
             image, note = clean(to_host(images[number]))
             found.append(analyse(image, limits, known))
             notes += [f"frame {number}: {text}" for text in note]
-        return assemble(found, limits, known, calibration, notes)
+        said = assemble(found, limits, known, calibration, notes)
+        if limits.calibrated:
+            return said
+        named, options = by_ratios(found, said, limits, self._uncalibrated(calibration))
+        return assemble(named, limits, known, calibration, notes).merge(options)
+
+    def _uncalibrated(self, calibration: Calibration) -> Uncalibrated:
+        return Uncalibrated(
+            candidates=self.candidates,
+            unknown_prior=self.unknown_prior,
+            grains=UNSCALED,
+            temperature=self._kelvin(calibration),
+            library=self.library,
+        )
+
+    def _kelvin(self, calibration: Calibration) -> float | None:
+        return self.temperature if self.temperature is not None else calibration.temperature
 
     def _known(self, calibration: Calibration) -> Candidates:
         names = self.candidates
-        kelvin = self.temperature if self.temperature is not None else calibration.temperature
+        kelvin = self._kelvin(calibration)
         try:
             names = names if isinstance(names, str) else tuple(names)
             return candidates(names, kelvin, self.k_max, self.library)

@@ -64,7 +64,13 @@ class Belief:
         return total
 
 
-def believe(votes: Votes, prior: Spread, strangers: bool = True, climbs: int = CLIMBS) -> Belief:
+def believe(
+    votes: Votes,
+    prior: Spread,
+    strangers: bool = True,
+    climbs: int = CLIMBS,
+    trust: float = TRUST,
+) -> Belief:
     """Weigh every possible answer, one that nothing is known among them."""
     found = peaks(votes, prior, climbs)
     answers = [Answer(_with_cells(peak, votes), peak.mass) for peak in found]
@@ -75,7 +81,7 @@ def believe(votes: Votes, prior: Spread, strangers: bool = True, climbs: int = C
             answers += _stranger(votes, phase, prior)
     answers.sort(key=lambda answer: -answer.mass)
     mass = np.array([answer.mass for answer in answers])
-    probability = np.exp(TRUST * (mass - mass.max()))
+    probability = np.exp(trust * (mass - mass.max()))
     return Belief(tuple(answers), probability / probability.sum())
 
 

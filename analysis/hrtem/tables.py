@@ -111,7 +111,10 @@ def _attributes(
 ) -> dict[str, Any]:
     words = list(notes)
     if not limits.calibrated:
-        words.append("the pixel size is unknown: lengths are in pixels and no phase is identified")
+        words.append(
+            "the pixel size is unknown: lengths are in pixels, and phases are told by ratios and "
+            "angles alone, as far as they can be"
+        )
     attrs: dict[str, Any] = {
         "title": "HRTEM phases",
         "candidates": " ".join(known.names),

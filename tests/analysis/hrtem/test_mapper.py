@@ -193,6 +193,16 @@ def test_a_batch_says_what_its_images_say_alone(phantom: Phantom) -> None:
     assert (second[second >= 0] >= first).all()
 
 
+def test_an_image_that_shows_nothing_costs_the_others_of_its_batch_nothing(
+    phantom: Phantom,
+) -> None:
+    image = phantom.image[:400, :400]
+    both = PhaseMapper()(np.stack([np.full_like(image, 9), image]), HEADER)
+    assert "frame 0: all pixels are equal" in both.attrs["note"]
+    alone = PhaseMapper()(image[None], HEADER)
+    assert np.array_equal(both["phase_map"][1], alone["phase_map"][0])
+
+
 def test_brightness_gain_and_dtype_change_nothing(phantom: Phantom) -> None:
     image = phantom.image[None, :512, :512]
     plain = PhaseMapper()(image, HEADER)
@@ -218,11 +228,10 @@ def test_turning_the_image_turns_the_spots(phantom: Phantom) -> None:
     assert apart.min(axis=1).max() < 0.02
 
 
-def test_without_calibration_everything_is_in_pixels_and_unnamed(phantom: Phantom) -> None:
+def test_without_calibration_everything_is_in_pixels(phantom: Phantom) -> None:
     said = PhaseMapper()(phantom.image[None], Calibration())
     check_form(said)
     assert said.sizes["spot"] > 5
-    assert set(said["grain_phase"].values) == {2}
     assert said["spot_d"].attrs["units"] == "px"
     assert said["k"].attrs["units"] == "1/px"
     assert "pixel size is unknown" in said.attrs["note"]
@@ -230,6 +239,32 @@ def test_without_calibration_everything_is_in_pixels_and_unnamed(phantom: Phanto
     named = PhaseMapper()(phantom.image[None], HEADER)
     strong = named["spot_d"].values[named["spot_snr"].values > 300]
     assert all(abs(d / one - 1).min() < 0.01 for one in strong)
+
+
+def test_without_calibration_ratios_and_angles_say_what_they_can() -> None:
+    """A rich frame gives its pixel size away; in a batch each image speaks for itself."""
+    rich = make(10, (768, 768), phases=("Li2CO3", "LiOH", "Li3N"), dose=2000.0)
+    empty = np.full_like(rich.image, 7)
+    said = PhaseMapper()(np.stack([empty, rich.image]), Calibration())
+    assert np.isnan(said["pixel"].values[0]).all()
+    assert said["pixel"].values[1, 0] == pytest.approx(0.03, rel=0.01)
+    assert said["pixel"].attrs["units"] == "nm"
+    assert 0.5 < said["pixel_probability"].values[1, 0] <= 1
+    assert (said["pixel_probability"].values[1, 1:] <= said["pixel_probability"].values[1, 0]).all()
+    rows = ((np.arange(said.sizes["y"]) + 0.5) * 768 / said.sizes["y"]).astype(int)
+    truth, grains = rich.phase_map[np.ix_(rows, rows)], said["grain_map"].values[1]
+    labels, likely = rich.meta["labels"], 0
+    first = int((said["grain_frame"] == 0).sum())
+    for row, posterior in enumerate(said["grain_posterior"].values[first:]):
+        under = np.bincount(truth[grains == row + 1], minlength=len(labels))
+        name = str(said["phase"].values[posterior.argmax()])
+        if posterior.max() > 0.5:
+            likely += 1
+            assert name in labels, name
+            assert under[labels.index(name)] > 0
+    assert likely >= 2
+    alone = PhaseMapper()(rich.image[None], Calibration())
+    assert np.array_equal(alone["phase_map"].values[0], said["phase_map"].values[1])
 
 
 def test_pixels_that_are_not_finite_are_filled_and_told(phantom: Phantom) -> None:
