@@ -156,8 +156,10 @@ class Engine:
         again, session = self._technique.again(
             self._done(batch), batch, self._store.once, apply=self._wish.apply
         )
-        for words in batch.words:
+        for words in batch.words[:SHOWN]:
             self._say(f"  session   {words}")
+        if len(batch.words) > SHOWN:
+            self._say(f"  session   and {len(batch.words) - SHOWN} more: see the report")
         if again:
             self._settings.update(again)
             if not self._pass(pool, batch, sorted(again), "once more"):

@@ -84,16 +84,17 @@ class Hrtem:
             if use:
                 more = {**self.settings, "calibration": sitting.correction}
                 settings |= dict.fromkeys(sitting.frames, more)
-            batch.words.append(f"{sitting.words} ({self._fate(sitting, apply=apply)})")
+            sitting.fate = self._fate(sitting, apply=apply)
+            batch.words.append(sitting.words)
         return settings, [sitting.result for sitting in self.sittings if sitting.result]
 
     def _fate(self, sitting: Sitting, *, apply: bool) -> str:
         if self.settings["calibration"] != "header":
-            return "besides the calibration that was given, and not applied"
+            return "on top of the calibration that was given; not applied"
         if not enough(sitting):
             return "not applied"
         if apply:
-            return "accepted: all frames were analysed again with it; the shear is told only"
+            return "accepted: its frames were analysed again with it"
         return "not applied; --calibrate accepts it"
 
     def _calibration(self) -> SelfCalibration:

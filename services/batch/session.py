@@ -28,6 +28,8 @@ class Sitting:
     state: Groups
     frames: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    fate: str = ""
+    """What became of the correction, in words."""
     result: Result | None = None
     """What their crystals say of the pixel size."""
 
@@ -40,7 +42,7 @@ class Sitting:
     def words(self) -> str:
         """What was found, for people."""
         said = "" if self.found is None else str(self.found.attrs["note"])
-        return f"{self.name}, {len(self.frames)} frames: {said}"
+        return f"{self.name}, {len(self.frames)} frames: {said} ({self.fate})"
 
     @property
     def name(self) -> str:

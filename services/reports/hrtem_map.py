@@ -22,6 +22,8 @@ LARGEST = 1200
 """Pixels of the image along an edge, in the picture."""
 WIDTH = 11.0
 """Inches."""
+CROWDED = 60
+"""Grains from which on outlines are thin."""
 NUMBERED = 24
 """Grains that bear their number, the largest."""
 CLASSES = ("vacuum", "amorphous", "unknown")
@@ -99,6 +101,7 @@ def paint(axes: Any, field: Field, alpha: float = 0.42) -> list[Patch]:
     grains = data["grain_map"].values[0]
     classes = data["phase_map"].values[0]
     area: dict[str, float] = {}
+    width = 1.1 if grains.max() < CROWDED else 0.6
     for number in range(1, int(grains.max()) + 1):
         inside = grains == number
         if not inside.any():
@@ -106,7 +109,8 @@ def paint(axes: Any, field: Field, alpha: float = 0.42) -> list[Patch]:
         phase = names[int(classes[inside][0])]
         area[phase] = area.get(phase, 0.0) + float(inside.sum())
         shade = colour.get(phase, UNKNOWN)
-        outline(axes, inside, field.size, fill=shade, line=shade, alpha=alpha)
+        veil = alpha if phase in field.phases else 0.25 * alpha
+        outline(axes, inside, field.size, fill=shade, line=shade, alpha=veil, width=width)
     _numbers(axes, field)
     specimen = max(1.0, float((classes != 0).sum()))
     return [
@@ -141,24 +145,30 @@ def _numbers(axes: Any, field: Field) -> None:
 
 
 def _confidence(figure: Figure, axes: Any, field: Field) -> None:
-    """Posterior of the label in grains; grey where there is none to have."""
+    """Posterior of the label of each grain that has one."""
     data = field.data
     axes.set_facecolor(AMORPHOUS)
     axes.set_aspect("equal")
     outline(axes, data["phase_map"].values[0] == 0, field.size, fill=VACUUM)
     scale = ScalarMappable(Normalize(0, 1), "viridis")
     grains, sure = data["grain_map"].values[0], data["confidence"].values[0]
+    named = data["phase_map"].values[0] >= len(CLASSES)
     for number in range(1, int(grains.max()) + 1):
         inside = grains == number
         if inside.any():
-            shade = scale.to_rgba(sure[inside][:1])[0]
+            known = named[inside].any()
+            shade = scale.to_rgba(sure[inside][:1])[0] if known else UNKNOWN
             outline(axes, inside, field.size, fill=shade, line="black", width=0.4)
     axes.set_xlim(0, field.size[1])
     axes.set_ylim(field.size[0], 0)
     bare(axes)
     axes.set_title("posterior of the label", loc="left")
     figure.colorbar(scale, ax=axes, pad=0.02, aspect=28)
-    grounds = [Patch(color=AMORPHOUS, label="amorphous"), Patch(color=VACUUM, label="vacuum")]
+    shades = {"unknown": UNKNOWN, "amorphous": AMORPHOUS, "vacuum": VACUUM}
+    grounds = [
+        Patch(facecolor=shade, edgecolor="#444444", linewidth=0.4, label=name)
+        for name, shade in shades.items()
+    ]
     axes.legend(
-        handles=grounds, loc="lower left", frameon=True, framealpha=0.7, ncols=2, borderpad=0.3
+        handles=grounds, loc="lower left", frameon=True, framealpha=0.7, ncols=3, borderpad=0.3
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -156,25 +157,54 @@ def _calibration(page: Page, batch: Batch, sittings: Sequence[Sitting]) -> None:
     page.table(("pixel size comes from", "frames"), origins.most_common())
     if not sittings:
         page.text("No frame says a pixel size: there is nothing to compare the crystals with.")
-    for n, (sitting, words) in enumerate(zip(sittings, batch.words, strict=False), 1):
-        page.heading(sitting.name)
+    for words in batch.words if len(sittings) <= SHOWN else ():
         page.text(words)
-        found = sitting.found
-        if found is None:
-            continue
+    rows = [_found(sitting) for sitting in sittings]
+    if rows:
+        head = (
+            "header", "frames", "scale, %", "±", "height over width, %", "±", "shear, degrees",
+            "±", "grains read", "grains seen", "p by chance", "what became of it",
+        )  # fmt: skip
+        page.table(head, rows)
         page.text(
-            f"{found.attrs['grains_used']} of {found.attrs['grains_seen']} grains; probability "
-            f"that permuted azimuths score as high: p = {found.attrs['p_value']}.",
+            "Scale: the true pixel over the header's, less 1. p: the share of permuted azimuths "
+            "that score as high. The shear is told, and never applied.",
             "soft",
         )
-        if n <= SHOWN:
-            picture = _drawn(
-                batch,
-                f"calibration-{n}",
-                lambda found=found: posterior_figure(found),  # type: ignore[misc]
-                "What the crystals say of the scale.",
-            )
-            page.figures([picture] if picture else [])
+    figures = [
+        _drawn(
+            batch,
+            f"calibration-{n}",
+            lambda found=sitting.found: posterior_figure(found),  # type: ignore[misc]
+            f"What the crystals say of the scale: {sitting.name}.",
+        )
+        for n, sitting in enumerate(sittings[:SHOWN], 1)
+    ]
+    page.figures([figure for figure in figures if figure], "small")
+
+
+def _found(sitting: Sitting) -> tuple[object, ...]:
+    """A row of the table of calibrations."""
+    found = sitting.found
+    if found is None:
+        return (sitting.name, len(sitting.frames), *[""] * 9, sitting.fate)
+    values, sigma = found["calibration"].values, found["calibration_sigma"].values
+    units = (100.0, 100.0, math.degrees(1.0))
+    numbers = [
+        float(round(unit * number, 3))
+        for unit, pair in zip(units, zip(values, sigma, strict=True), strict=True)
+        for number in pair
+    ]
+    said = found.attrs
+    return (
+        sitting.name,
+        len(sitting.frames),
+        *numbers,
+        float(said["grains_used"]),
+        said["grains_seen"],
+        str(said["p_value"]),
+        sitting.fate,
+    )
 
 
 def _pictures(page: Page, batch: Batch) -> None:

@@ -51,7 +51,7 @@ def spectrum_figure(data: xr.Dataset, library: Library) -> Figure:
         extent=(kx[0], kx[-1], ky[-1], ky[0]),
         interpolation="antialiased",
     )
-    reach = min(float(np.abs(ky).max()), float(np.abs(kx).max()), 1.04 * float(data["k"].max()))
+    reach = _reach(data)
     phases = _spots(axes, data, reach)
     if unit == "1/nm":
         _rings(axes, data, phases[:RINGED], reach, library)
@@ -64,6 +64,14 @@ def spectrum_figure(data: xr.Dataset, library: Library) -> Figure:
     )
     figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02, label="log$_{10}$ (power / background)")
     return figure
+
+
+def _reach(data: xr.Dataset) -> float:
+    """Up to where it is drawn: all that was looked at, or half of it if all spots lie there."""
+    edges = (float(np.abs(data[axis].values).max()) for axis in ("ky", "kx"))
+    most = min(*edges, 1.04 * float(data["k"].max()))
+    spots = np.hypot(data["spot_ky"].values, data["spot_kx"].values)
+    return min(most, max(0.5 * most, 1.2 * float(spots.max(initial=0.0))))
 
 
 def _spots(axes: Any, data: xr.Dataset, reach: float) -> list[str]:

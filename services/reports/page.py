@@ -39,6 +39,7 @@ nav { margin: 14px 0; font-size: 14px; }
 nav a { margin-right: 16px; color: #0057a8; }
 .pair { display: flex; flex-wrap: wrap; gap: 18px; align-items: flex-start; }
 .pair figure { flex: 1 1 380px; min-width: 0; }
+.small figure { flex: 0 1 330px; }
 @media print { .wide { max-height: none; } h3, figure { break-inside: avoid; } }
 """
 
@@ -73,10 +74,11 @@ class Page:
         )
         self.parts.append(f'<div class="facts">{boxes}</div>')
 
-    def figures(self, files: Sequence[tuple[str, str]]) -> None:
-        """Add pictures beside each other where there is room: (file, caption)."""
+    def figures(self, files: Sequence[tuple[str, str]], size: str = "") -> None:
+        """Add pictures beside each other where there is room: (file, caption); or small ones."""
         shown = "".join(_figure(*one) for one in files)
-        self.parts.append(f'<div class="pair">{shown}</div>' if len(files) > 1 else shown)
+        beside = len(files) > 1 or size
+        self.parts.append(f'<div class="pair {size}">{shown}</div>' if beside else shown)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Add a table; columns of numbers are set to the right."""

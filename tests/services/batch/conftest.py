@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from beamside.models.phantoms.hrtem import make
+from beamside.tests.stream.files.test_dm import THUMBNAIL, picture, write
 
 SIZE = 384
 PIXEL = 0.03
@@ -25,10 +26,13 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory, phantoms: Path) -> Path:
-    """A calibrated frame, a JPEG in colour, one not square, what can't be analysed or read."""
+    """A calibrated dm4, a JPEG in colour, one not square, what can't be analysed or read."""
+    pytest.importorskip("ncempy")
     folder = tmp_path_factory.mktemp("mixed")
     good = (phantoms / "grains 1.npz").read_bytes()
-    (folder / "a.npz").write_bytes(good)
+    with np.load(phantoms / "grains 1.npz") as file:
+        gatan = file["image"].astype("<u2")
+    write(folder / "a.dm4", THUMBNAIL, picture(gatan, (PIXEL, PIXEL)))
     (folder / "cut.npz").write_bytes(good[: len(good) // 2])
     with np.load(phantoms / "grains 2.npz") as file:
         image = file["image"]

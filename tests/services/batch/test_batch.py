@@ -61,12 +61,12 @@ def test_a_mixed_folder_gives_a_report_that_names_what_has_no_result(
 
     frames = rows(out / "frames.csv")
     assert [row["file"] for row in frames] == [
-        "a.npz", "inner/colour.jpg", "inner/oblong.png", "inner/tiny.png",
+        "a.dm4", "inner/colour.jpg", "inner/oblong.png", "inner/tiny.png",
     ]  # fmt: skip
     assert [row["length_unit"] for row in frames] == ["nm", "px", "px", ""]
     assert "too small" in frames[3]["error"]
     grains, spots = rows(out / "grains.csv"), rows(out / "spots.csv")
-    assert {row["length_unit"] for row in grains if row["file"] == "a.npz"} == {"nm"}
+    assert {row["length_unit"] for row in grains if row["file"] == "a.dm4"} == {"nm"}
     assert sum(int(row["grains"] or 0) for row in frames) == len(grains)
     assert sum(int(row["spots"] or 0) for row in frames) == len(spots)
     one = next(row for row in grains if row["d_spacings"])
