@@ -11,10 +11,12 @@ from .candidates import Candidates
 from .complete import complete
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
+from .fractions import Fractions, fractions
 from .gather import Prior
 from .grains import Grains, name_grains
 from .groups import group
-from .maps import Grid, grain_map, label_maps, strengths, upsampled
+from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
+from .orientation import Orientation, orientations
 from .regions import union
 from .specimen import SMOOTH, contrast, specimen
 from .spectrum import spectrum
@@ -79,6 +81,8 @@ class Found:
     grain: np.ndarray
     """Row of `grains` of each reflection, -1 for none."""
     grains: Grains
+    orientation: Orientation
+    fractions: Fractions
 
 
 def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
@@ -96,12 +100,8 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     found, grain, grains = complete(view, found, grain, grains, known, spectra, limits.optics)
     at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
-    classes, confidence = label_maps(
-        at,
-        inside,
-        grains.classes(limits.label_above, limits.label_row_above),
-        grains.probability,
-    )
+    label = grains.classes(limits.label_above, limits.label_row_above)
+    classes, confidence = label_maps(at, inside, label, grains.probability)
     return Found(
         grid,
         classes,
@@ -113,6 +113,8 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         found,
         grain,
         grains,
+        orientations(found, grain, grains, known, label > UNKNOWN),
+        fractions(at, classes > VACUUM, grains.posterior, grid),
     )
 
 

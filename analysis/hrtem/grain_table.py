@@ -11,6 +11,7 @@ from .columns import Variable, classes, frames, table
 from .frame import Found, Limits
 from .grains import FITS, ZONE
 from .maps import UNKNOWN
+from .spot_table import indices
 
 
 def grain_table(
@@ -19,6 +20,7 @@ def grain_table(
     """Variables `grain_*` of all images; lengths in `length`."""
     every = [one.grains for one in found]
     ranked = [_ranked(one, limits) for one in found]
+    turned = [one.orientation for one in found]
     variables = table(
         "grain",
         {
@@ -40,6 +42,30 @@ def grain_table(
                 "1",
             ),
             "zone": ([_zones(one) for one in found], str, "zone axis; a row has none", None),
+            "rotation": (
+                [o.rotation for o in turned],
+                np.float64,
+                "azimuth of the reference, counter-clockwise from x as seen, modulo the period",
+                "degree",
+            ),
+            "rotation_sigma": (
+                [o.sigma for o in turned],
+                np.float64,
+                "standard error of the rotation",
+                "degree",
+            ),
+            "rotation_period": (
+                [o.period for o in turned],
+                np.float64,
+                "rotation that takes the zone's pattern to itself",
+                "degree",
+            ),
+            "reference": (
+                [_references(one) for one in found],
+                str,
+                "reflection whose azimuth the rotation is",
+                None,
+            ),
         },
     )
     for name in ("grain_phase", "grain_runner_up"):
@@ -84,4 +110,9 @@ def _zones(one: Found) -> np.ndarray:
         f"[{' '.join(map(str, zone))}]" if kind == ZONE and any(zone) else ""
         for zone, kind in zip(grains.zone.tolist(), grains.kind, strict=True)
     ]
+    return np.array(words, dtype=str) if words else np.zeros(0, "<U1")
+
+
+def _references(one: Found) -> np.ndarray:
+    words = [indices(hkl) if any(hkl) else "" for hkl in one.orientation.reference.tolist()]
     return np.array(words, dtype=str) if words else np.zeros(0, "<U1")

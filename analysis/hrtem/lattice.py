@@ -74,13 +74,13 @@ def lattices(
         enough = 2 if grains.posterior[number, leader[number]] > SURE else 3
         if len(rows) < enough:
             continue
-        plane = _plane(known.phases[leader[number]].g, grains.zone[number])
+        plane = zone_plane(known.phases[leader[number]].g, grains.zone[number])
         fitted = _fit(k[rows], sigma[rows], grains.hkl[rows] @ plane)
         if fitted is not None:
             yield Lattice(number, rows[fitted[0]], plane, fitted[1], fitted[2])
 
 
-def _plane(g: Callable[[np.ndarray], np.ndarray], zone: np.ndarray) -> np.ndarray:
+def zone_plane(g: Callable[[np.ndarray], np.ndarray], zone: np.ndarray) -> np.ndarray:
     """Axes of the zone's plane: [3, 2]; hkl @ it are the ideal places."""
     basis = g(np.eye(3, dtype=int))
     normal = np.linalg.inv(basis) @ zone

@@ -13,7 +13,6 @@ from .candidates import Candidates
 from .columns import Variable, classes
 from .frame import Found, Limits
 from .grain_table import grain_table
-from .maps import UNKNOWN
 from .spot_table import peak_table, spot_table
 
 
@@ -28,6 +27,7 @@ def assemble(
     length = "nm" if limits.calibrated else "px"
     variables: dict[str, Variable] = {}
     variables |= _maps(found, known)
+    variables |= _fractions(found)
     variables |= _spectra(found)
     variables |= spot_table(found, known, limits, length)
     variables |= grain_table(found, known, limits, length)
@@ -52,11 +52,6 @@ def _coordinates(one: Found, known: Candidates, length: str) -> dict[str, Any]:
 
 def _maps(found: Sequence[Found], known: Candidates) -> dict[str, Variable]:
     dims = ("frame", "y", "x")
-    many = len(known.phases)
-    fractions = []
-    for one in found:
-        count = np.bincount(one.classes.ravel(), minlength=UNKNOWN + 1 + many)
-        fractions.append(count[UNKNOWN + 1 :] / max(1, count[1:].sum()))
     return {
         "phase_map": (
             dims,
@@ -73,11 +68,44 @@ def _maps(found: Sequence[Found], known: Candidates) -> dict[str, Variable]:
             np.stack([one.grains_at for one in found]),
             {"long_name": "grain of the frame, from 1; 0 none"},
         ),
-        "phase_fraction": (
-            ("frame", "phase"),
-            np.array(fractions, np.float32).reshape(len(found), many),
-            {"long_name": "share of the specimen's area", "units": "1"},
+        "orientation_map": (
+            dims,
+            np.stack([_turned(one) for one in found]),
+            {"long_name": "azimuth of the grain's reference reflection", "units": "degree"},
         ),
+    }
+
+
+def _turned(one: Found) -> np.ndarray:
+    """Rotation of the grain of each pixel, NaN where there is none or its zone is not known."""
+    rotation: np.ndarray = np.r_[np.nan, one.orientation.rotation].astype(np.float32)
+    return np.asarray(rotation[one.grains_at])
+
+
+def _fractions(found: Sequence[Found]) -> dict[str, Variable]:
+    every = [one.fractions for one in found]
+    of = "of the specimen's area"
+    rows: dict[str, tuple[tuple[str, ...], list[Any], str]] = {
+        "phase_fraction": (("frame", "phase"), [f.phases for f in every], f"expected share {of}"),
+        "phase_fraction_sigma": (
+            ("frame", "phase"),
+            [f.sigma for f in every],
+            "standard deviation, by doubt about phases and edges",
+        ),
+        "crystalline_fraction": (
+            ("frame",),
+            [f.crystalline for f in every],
+            f"share of all grains {of}",
+        ),
+        "crystalline_fraction_sigma": (
+            ("frame",),
+            [f.crystalline_sigma for f in every],
+            "standard deviation, by doubt about edges",
+        ),
+    }
+    return {
+        name: (dims, np.array(values, np.float32), {"long_name": words, "units": "1"})
+        for name, (dims, values, words) in rows.items()
     }
 
 
