@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from .maps import VACUUM
+from .maps import UNKNOWN, VACUUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,17 @@ def areas(said: xr.Dataset, names: Sequence[str]) -> Areas:
     specimen = float((classes != VACUUM).sum()) * pixel
     own = [str(name) for name in said["phase"].values]
     place = [own.index(name) if name in own else -1 for name in names]
-    fraction = np.append(said["phase_fraction"].values[0], 0.0)[place] * specimen
+    count = np.bincount(classes.ravel(), minlength=UNKNOWN + 1 + len(own))[UNKNOWN + 1 :]
+    labelled = np.append(count * pixel, 0.0)[place]
     if "grain_posterior" not in said or not said.sizes.get("grain"):
         nothing = np.zeros(len(names))
-        return Areas(specimen, fraction, nothing, nothing)
+        return Areas(specimen, labelled, nothing, nothing)
     area = said["grain_area"].values
     posterior = said["grain_posterior"].values.astype(float)
     posterior = np.concatenate([posterior, np.zeros((len(area), 1))], axis=1)[:, place]
     return Areas(
         specimen,
-        fraction,
+        labelled,
         area @ posterior,
         np.square(area) @ (posterior * (1 - posterior)),
     )

@@ -11,7 +11,7 @@ from .candidates import Candidates
 from .complete import complete
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
-from .fractions import Fractions, fractions
+from .fractions import EDGE_ERROR, Fractions, fractions
 from .gather import Prior
 from .grains import Grains, name_grains
 from .groups import group
@@ -114,7 +114,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         grain,
         grains,
         orientations(found, grain, grains, known, label > UNKNOWN),
-        fractions(at, classes > VACUUM, grains.posterior, grid),
+        fractions(at, classes > VACUUM, grains.posterior, grid, EDGE_ERROR * limits.windows[0]),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.analysis.hrtem.fractions import EDGE_ERROR, boundary, fractions
+from beamside.analysis.hrtem.fractions import boundary, fractions
 from beamside.analysis.hrtem.maps import Grid
 
 GRID = Grid((100, 120), (50.0, 60.0))
@@ -22,7 +22,7 @@ def discs() -> np.ndarray:
 def test_each_grain_counts_by_its_posterior_and_vacuum_does_not(discs: np.ndarray) -> None:
     inside = np.ones(GRID.shape, bool)
     inside[:, 100:] = False
-    said = fractions(discs, inside, np.array([[1.0, 0.0], [0.25, 0.5]]), GRID)
+    said = fractions(discs, inside, np.array([[1.0, 0.0], [0.25, 0.5]]), GRID, 0.3)
     disc = np.pi * 36 / (50 * 50)
     np.testing.assert_allclose(said.phases, [1.25 * disc, 0.5 * disc], rtol=0.02)
     assert said.crystalline == pytest.approx(2 * disc, rel=0.02)
@@ -35,11 +35,11 @@ def test_the_length_of_a_boundary_is_that_of_a_circle(discs: np.ndarray) -> None
 
 def test_the_doubt_is_that_of_phases_and_of_edges(discs: np.ndarray) -> None:
     inside = np.ones(GRID.shape, bool)
-    sure = fractions(discs, inside, np.array([[1.0], [1.0]]), GRID)
-    edges = EDGE_ERROR * 2 * 2 * np.pi * 6 / 3000
+    sure = fractions(discs, inside, np.array([[1.0], [1.0]]), GRID, 0.3)
+    edges = 0.3 * 2 * 2 * np.pi * 6 / 3000
     assert sure.sigma[0] == pytest.approx(edges, rel=0.06)
     assert sure.crystalline_sigma == pytest.approx(edges, rel=0.06)
-    doubtful = fractions(discs, inside, np.array([[0.5], [0.5]]), GRID)
+    doubtful = fractions(discs, inside, np.array([[0.5], [0.5]]), GRID, 0.3)
     drawn = np.random.default_rng(0).random((20000, 2)) < 0.5
     spread = (drawn * np.pi * 36 / 3000).sum(axis=1).std()
     assert doubtful.sigma[0] == pytest.approx(np.hypot(spread, edges / 2), rel=0.05)
@@ -47,7 +47,7 @@ def test_the_doubt_is_that_of_phases_and_of_edges(discs: np.ndarray) -> None:
 
 def test_a_frame_of_vacuum_has_no_fraction() -> None:
     said = fractions(
-        np.zeros(GRID.shape, np.int16), np.zeros(GRID.shape, bool), np.zeros((0, 3)), GRID
+        np.zeros(GRID.shape, np.int16), np.zeros(GRID.shape, bool), np.zeros((0, 3)), GRID, 0.3
     )
     assert not said.phases.any()
     assert said.crystalline == said.specimen == 0
