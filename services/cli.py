@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         _demo, _run, _replay, _batch, _simulate, _inspect, _verify, _check, _bench, _evaluate,
-        _calibrate, _phases, _train, _models, _settings, _keys,
+        _calibrate, _phases, _train, _models, _particles, _settings, _keys,
     ):  # fmt: skip
         add(commands)
     return top
@@ -440,6 +440,12 @@ def _models(commands: Commands) -> None:
     show.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="default: the shipped")
     show.add_argument("--json", action="store_true", help="one JSON object a line")
     show.set_defaults(command=_lazy("importing", "show"))
+
+
+def _particles(commands: Commands) -> None:
+    from .particles.arguments import add
+
+    add(commands, _lazy)
 
 
 def _settings(commands: Commands) -> None:

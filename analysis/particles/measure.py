@@ -178,7 +178,9 @@ def shells(parts: Body, ways: Ways) -> np.ndarray:
 
     NaN where a shell has no voxel.
     """
-    deep = _deep(parts.whole, ways.spacing)[parts.whole]
+    # from the surface, which lies half a voxel above the outermost centres
+    deep = _deep(parts.whole, ways.spacing)[parts.whole] - min(ways.spacing) / 2
+    np.maximum(deep, 0, out=deep)
     place = np.minimum((deep * (ways.shells / deep.max())).astype(np.intp), ways.shells - 1)
     total = np.bincount(place, minlength=ways.shells)
     broken = np.bincount(place[~parts.solid[parts.whole]], minlength=ways.shells)

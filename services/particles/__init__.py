@@ -1,0 +1,1 @@
+"""`beamside particles`: features of labelled particles, why they are damaged, how they evolve."""

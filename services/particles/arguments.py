@@ -1,0 +1,104 @@
+"""What `beamside particles` may be given."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Lazy = Callable[[str, str], Callable[[argparse.Namespace], int]]
+VOXEL_HELP = "of one voxel, with unit: '0.1 um', or '0.2 0.1 0.1 um' for z y x"
+SET_HELP = "one more setting, e.g. {} (again for more)"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], lazy: Lazy) -> None:
+    """Add the command; `lazy` gives what imports a module when it runs."""
+    sub = commands.add_parser(
+        "particles",
+        help="particles of an electrode: features, why they are damaged, how they evolve",
+        description="From a volume of labelled particles to a table of features, to what goes "
+        "with damage, to how damage and activity drive each other on the network.",
+    )
+    actions = sub.add_subparsers(metavar="ACTION", required=True)
+    _features(actions, lazy)
+    _why(actions, lazy)
+    _network(actions, lazy)
+
+
+Actions = argparse._SubParsersAction  # the class has no public name
+
+
+def _features(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+    sub = actions.add_parser(
+        "features",
+        help="measure every particle of a label volume",
+        description="Measure the 21 published features and Damage of every particle, corrected "
+        "(um, cracks kept apart, true areas) and as published, and damage by depth.",
+    )
+    sub.add_argument("labels", type=Path, metavar="LABELS", help="volume of labels, 0 is none")
+    sub.add_argument("grey", type=Path, nargs="?", metavar="GREY", help="the same volume in grey")
+    sub.add_argument("--voxel", metavar="LENGTH", help=VOXEL_HELP + " (default: the file's)")
+    sub.add_argument("--closing", default="1 um", help="half the widest crack (default 1 um)")
+    sub.add_argument(
+        "--crack-below",
+        metavar="GREY",
+        help="labelled voxels darker than this are cracks; auto: half way between particles and "
+        "the rest (default: the labels leave cracks out)",
+    )
+    sub.add_argument("--set", **_setting("neighbours=8"))
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--out", type=Path, metavar="FILE", help="the table: .nxs (all) or .csv")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    sub.set_defaults(command=lazy("particles.features", "command"))
+
+
+def _why(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+    sub = actions.add_parser(
+        "why",
+        help="which features go with damage",
+        description="Random forests and Shapley values with the published settings, over seeds "
+        "and subsets, with what chance would explain beside it. Two tables are two states.",
+    )
+    sub.add_argument("table", type=Path, metavar="TABLE", help="that `particles features` wrote")
+    sub.add_argument("late", type=Path, nargs="?", metavar="LATE", help="of a later state")
+    sub.add_argument(
+        "--features",
+        default="leakage-free",
+        help="leakage-free (default), corrected, published, or names with commas between",
+    )
+    sub.add_argument("--glance", action="store_true", help="one forest only: a second")
+    sub.add_argument("--set", **_setting("subset_size=300"))
+    sub.add_argument("--out", type=Path, metavar="FILE.nxs", help="all that was found")
+    sub.add_argument("--save", type=Path, metavar="FILE.skops", help="the forest, with its card")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    sub.set_defaults(command=lazy("particles.why", "command"))
+
+
+def _network(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+    sub = actions.add_parser(
+        "network",
+        help="how activity and damage drive each other",
+        description="Cycle the particles on the network of their contacts, by beamside's own "
+        "conductance-activity-damage model (not that of a publication).",
+    )
+    sub.add_argument("labels", type=Path, metavar="LABELS", help="volume of labels, 0 is none")
+    sub.add_argument("table", type=Path, metavar="TABLE", help="that `particles features` wrote")
+    sub.add_argument("--voxel", metavar="LENGTH", help=VOXEL_HELP + " (default: the table's)")
+    sub.add_argument("--gap", default="", metavar="LENGTH", help="particles so near touch too")
+    sub.add_argument("--cycles", type=int, help="default 50")
+    sub.add_argument("--rate", type=float, metavar="C", help="charges an hour (default 5)")
+    sub.add_argument("--set", **_setting("conductivity=0.1"))
+    sub.add_argument("--out", type=Path, metavar="FILE.nxs", help="every particle at every step")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    sub.set_defaults(command=lazy("particles.network", "command"))
+
+
+def _setting(example: str) -> dict[str, Any]:
+    return {
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+        "dest": "assignments",
+        "help": SET_HELP.format(example),
+    }
