@@ -18,6 +18,7 @@ from .groups import group
 from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
 from .orientation import Orientation, orientations
 from .regions import union
+from .ring_views import RingViews, draw_rings
 from .specimen import SMOOTH, contrast, specimen
 from .spectrum import spectrum
 
@@ -44,6 +45,8 @@ class Limits:
     label_row_above: float
     workers: int
     detector: str = "classical"
+    rings: int = 0
+    fringes: bool = False
 
     @property
     def optics(self) -> Optics:
@@ -83,6 +86,7 @@ class Found:
     grains: Grains
     orientation: Orientation
     fractions: Fractions
+    rings: RingViews
 
 
 def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
@@ -115,6 +119,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         grains,
         orientations(found, grain, grains, known, label > UNKNOWN),
         fractions(at, classes > VACUUM, grains.posterior, grid, EDGE_ERROR * limits.windows[0]),
+        draw_rings(view, found, grid, limits.rings, limits.fringes),
     )
 
 

@@ -62,6 +62,12 @@ class PhaseMapper:
     detector: str = "classical"
     """`classical`, or `network`: the spot network looks at weak candidates again (about five times
     the time; the extra `networks`)."""
+    rings: int = 0
+    """How many of the strongest rings (spots of one spacing) are drawn: `heat_1`... in the result,
+    the amplitude of their fringes, and the table `ring_*`."""
+    fringes: bool = False
+    """Whether the inverse transform of each of those rings is given too (`fringes_1`...), at the
+    resolution of k_max: megabytes for each."""
     workers: int = 1
     """Threads of the FFTs."""
     library: Library = field(default_factory=shipped, repr=False, metadata=GIVEN)
@@ -91,6 +97,8 @@ class PhaseMapper:
         chosen(self.calibration)
         if self.workers < 1:
             raise ValueError(f"workers must be at least 1, not {self.workers!r}")
+        if self.rings < 0:
+            raise ValueError(f"rings must be a number from 0 up, not {self.rings!r}")
 
     def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
         """Find the phases in `images[n, y, x]`; AnalysisError if nothing can be said.
@@ -168,6 +176,8 @@ class PhaseMapper:
             label_row_above=self.label_row_above,
             workers=self.workers,
             detector=self.detector,
+            rings=self.rings,
+            fringes=self.fringes and self.rings > 0,
         )
 
     def _in_pixels(self) -> Limits:

@@ -13,7 +13,8 @@ from .candidates import Candidates
 from .columns import Variable, classes
 from .frame import Found, Limits
 from .grain_table import grain_table
-from .spot_table import peak_table, spot_table
+from .ring_views import ring_variables
+from .spot_table import peak_table, spot_labels, spot_table
 
 
 def assemble(
@@ -32,7 +33,13 @@ def assemble(
     variables |= spot_table(found, known, limits, length)
     variables |= grain_table(found, known, limits, length)
     variables |= peak_table(found, known, limits, length)
+    if limits.rings:
+        labels = [spot_labels(one, known, limits) for one in found]
+        variables |= ring_variables([one.rings for one in found], labels, limits.rings, length)
     coords = _coordinates(found[0], known, length)
+    fringes = found[0].rings.fringes
+    if fringes is not None:
+        coords |= _fine(fringes.shape[1:], found[0].rings.pixel, length)
     attrs = _attributes(found, limits, known, calibration, notes)
     return xr.Dataset(variables, coords, attrs)
 
@@ -47,6 +54,18 @@ def _coordinates(one: Found, known: Candidates, length: str) -> dict[str, Any]:
         "ky": ("ky", one.ky, {**k, "long_name": "spatial frequency along y"}),
         "kx": ("kx", one.kx, {**k, "long_name": "spatial frequency along x"}),
         "phase": ("phase", np.array(known.names), {"long_name": "candidate phase"}),
+    }
+
+
+def _fine(shape: Sequence[int], pixel: Sequence[float], length: str) -> dict[str, Any]:
+    """Where the pixels of the inverse transforms are."""
+    return {
+        f"fringe_{axis}": (
+            f"fringe_{axis}",
+            (np.arange(n) + 0.5) * step,
+            {"units": length, "long_name": f"along {axis}"},
+        )
+        for axis, n, step in zip("yx", shape, pixel, strict=True)
     }
 
 

@@ -38,6 +38,13 @@ def component_map(
     frequencies, and for an image that nothing can be said of.
     """
     view = _view(image, pixel, ky, kx)
+    return heat(view, ky, kx, shape or _shape(image), blur)
+
+
+def heat(
+    view: View, ky: np.ndarray, kx: np.ndarray, shape: tuple[int, int], blur: float
+) -> np.ndarray:
+    """Mean amplitude of the fringes of some spots of `view` on a map of `shape`, float32 [y, x]."""
     sign = np.where(kx < 0, -1.0, 1.0)
     source = plane(view, blur, blur)
     total = np.zeros(source.shape, np.float32)
@@ -45,7 +52,7 @@ def component_map(
         part = slice(start, start + CHUNK)
         power = envelopes(source, (sign * ky)[part], (sign * kx)[part])
         total += 2 * np.sqrt(power).sum(axis=0)
-    return upsampled(total / np.float32(len(ky)), Grid(shape or _shape(image), view.size))
+    return upsampled(total / np.float32(len(ky)), Grid(shape, view.size))
 
 
 def component_image(
@@ -62,9 +69,24 @@ def component_image(
     """
     _view(image, pixel, ky, kx)
     even = clean(image)[0][: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-    half = scipy.fft.rfft2(even)
-    fy = np.fft.fftfreq(even.shape[0], pixel[0])[:, None]
-    fx = np.fft.rfftfreq(even.shape[1], pixel[1])[None, :]
+    return _inverse(scipy.fft.rfft2(even), pixel, ky, kx, radius, even.shape)
+
+
+def fringes(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.ndarray:
+    """Inverse transform of the discs about some spots of `view`, float32 of its image's shape."""
+    return _inverse(view.spectrum, view.pixel, ky, kx, radius, view.image.shape)
+
+
+def _inverse(
+    half: np.ndarray,
+    pixel: tuple[float, float],
+    ky: np.ndarray,
+    kx: np.ndarray,
+    radius: float,
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    fy = np.fft.fftfreq(shape[0], pixel[0])[:, None]
+    fx = np.fft.rfftfreq(shape[1], pixel[1])[None, :]
     kept = np.zeros(half.shape, np.float32)
     for y, x in zip(ky, kx, strict=True):
         for sign in (1, -1):
@@ -74,7 +96,7 @@ def component_image(
             away = np.hypot(fy[rows] - sign * y, fx[:, columns] - sign * x) / radius
             disc = np.where(away < 1, np.cos(np.pi / 2 * away) ** 2, 0)
             kept[box] = np.maximum(kept[box], disc)
-    return np.asarray(scipy.fft.irfft2(half * kept, s=even.shape), np.float32)
+    return np.asarray(scipy.fft.irfft2(half * kept, s=shape), np.float32)
 
 
 def _shape(image: np.ndarray) -> tuple[int, int]:

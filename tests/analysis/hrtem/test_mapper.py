@@ -335,6 +335,7 @@ def test_what_can_not_be_analysed_says_why(image: np.ndarray, pixel: float, word
         {"windows": ()},
         {"label_above": 1.5},
         {"workers": 0},
+        {"rings": -1},
         {"scale_tolerance": -1},
     ],
 )
