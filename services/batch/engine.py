@@ -153,6 +153,7 @@ class Engine:
         everything = range(len(batch.gathered.items))
         if not self._pass(pool, batch, list(everything), "analysed"):
             return None
+        self._say("  session   what do all frames say together?")
         again, session = self._technique.again(
             self._done(batch), batch, self._store.once, apply=self._wish.apply
         )

@@ -16,6 +16,8 @@ from .style import colours
 from .words import formula
 
 GREY = "#b8bcc4"
+CANDIDATES = 6
+"""Whose rings are shown where no spot was given to any phase."""
 MOST_BARS = 400
 """Frames that are drawn as bars of their own."""
 
@@ -54,8 +56,9 @@ def spacings_figure(
     """Histogram of all spots by spacing, stacked by phase; below, where the phases' rings lie."""
     colour = colours(phases) | {NOBODY: GREY}
     names = [name for name in (*phases, NOBODY) if name in spacings.counts]
+    own = [name for name in names if name != NOBODY] or list(phases[:CANDIDATES])
     figure = Figure(figsize=(8.2, 4.4), layout="constrained")
-    axes, marks = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.2 + 0.16 * len(names)])
+    axes, marks = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.3 + 0.16 * len(own)])
     edges = spacings.edges
     below = np.zeros(len(edges) - 1)
     for name in names:
@@ -67,7 +70,6 @@ def spacings_figure(
         below = below + count
     axes.set_ylabel("spots, Friedel pairs once")
     axes.legend(ncols=2)
-    own = [name for name in names if name != NOBODY]
     for row, name in enumerate(own):
         for ring in rings(name, kelvin, 8.3, 8, library):
             marks.plot([1 / ring.k] * 2, [row - 0.4, row + 0.4], color=colour[name], linewidth=1.6)
@@ -82,9 +84,10 @@ def spacings_figure(
 
 
 def frames_figure(rows: Sequence[Mapping[str, object]], phases: Sequence[str]) -> Figure | None:
-    """Shares frame by frame, stacked; None for a single frame."""
-    good = [row for row in rows if any(row.get(f"fraction_{name}") is not None for name in phases)]
-    if len(good) < 2:
+    """Shares frame by frame, stacked; None for a single frame, or without any share."""
+    shares = [f"fraction_{name}" for name in phases]
+    good = [row for row in rows if any(row.get(share) is not None for share in shares)]
+    if len(good) < 2 or not any(row.get(share) for row in good for share in shares):
         return None
     step = -(-len(good) // MOST_BARS)
     number = np.array([int(str(row["frame"])) for row in good])[::step]
