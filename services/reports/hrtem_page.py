@@ -125,8 +125,8 @@ def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
     page.text(
         f"Shares of {said.attrs['specimen_area_nm2']:.4g} nm² of specimen in "
         f"{said.attrs['frames']} frames. The standard error holds the spread between frames "
-        "(jackknife) and the doubt about each grain's phase; not what was never seen because it "
-        f"showed no fringes. {said.attrs['note']}",
+        "(jackknife, as if each showed another place) and the doubt about each grain's phase; not "
+        f"what was never seen because it showed no fringes. {said.attrs['note']}",
         "soft",
     )
     over = _drawn(

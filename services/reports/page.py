@@ -35,6 +35,7 @@ th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid var(--lin
 th { background: var(--ground); position: sticky; top: 0; font-weight: 600; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 td { overflow-wrap: anywhere; }
+td:last-child { min-width: 150px; }
 nav { margin: 14px 0; font-size: 14px; }
 nav a { margin-right: 16px; color: #0057a8; }
 .pair { display: flex; flex-wrap: wrap; gap: 18px; align-items: flex-start; }
