@@ -29,6 +29,16 @@ D_SEEN = 1.2
 """Smallest d-spacing that is looked for, angstrom (1/k_max)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """The reflections of every zone, one of each Friedel pair; padded, [zone, reflection]."""
+
+    strength: np.ndarray
+    """log |F|^2 over that of the phase's strongest; -inf where there is none."""
+    k: np.ndarray
+    """1/nm; 0 where there is none."""
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Phases and their pairs of reflections."""
@@ -59,6 +69,13 @@ class Candidates:
     """Largest |h|, |k|, |l| in the table of a phase, int [phase, 3]."""
     database: str
     """sha256 of the library that they are from."""
+    kinematic: np.ndarray
+    """|F| over the strongest of every (phase, h, k, l), flat, as `visible`."""
+    pair_sheet: np.ndarray
+    """Row of the pair's zone in `sheets`."""
+    pair_chance: np.ndarray
+    """log of the probability that a crystal of this phase is seen along the pair's zone."""
+    sheets: Sheets
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,12 +88,19 @@ class Candidates:
 
     def visibility(self, phase: np.ndarray, hkl: np.ndarray) -> np.ndarray:
         """How visible `hkl[..., 3]` of `phase[...]` are; 0 what can't be there."""
+        return self._look(self.visible, phase, hkl)
+
+    def amplitude(self, phase: np.ndarray, hkl: np.ndarray) -> np.ndarray:
+        """|F| over that of the phase's strongest reflection, 0 where there is none."""
+        return self._look(self.kinematic, phase, hkl)
+
+    def _look(self, table: np.ndarray, phase: np.ndarray, hkl: np.ndarray) -> np.ndarray:
         half = self.half[phase]
         inside = (np.abs(hkl) <= half).all(axis=-1)
         size = 2 * half + 1
         place = np.where(inside[..., None], hkl + half, 0)
         index = (place[..., 0] * size[..., 1] + place[..., 1]) * size[..., 2] + place[..., 2]
-        values: np.ndarray = np.where(inside, self.visible[self.first[phase] + index], 0.0)
+        values: np.ndarray = np.where(inside, table[self.first[phase] + index], 0.0)
         return values
 
 
@@ -107,11 +131,12 @@ def candidates(
     phases = tuple(load_phase(name, temperature, k_max, known) for name in chosen)
     tables = [_table(phase, k_max) for phase in phases]
     sizes = [len(table[0]) for table in tables]
-    pairs = [_pairs(phase, *table) for phase, table in zip(phases, tables, strict=True)]
-    lines = [_lines(phase, *table) for phase, table in zip(phases, tables, strict=True)]
+    pairs = [_pairs(phase, *table[:2]) for phase, table in zip(phases, tables, strict=True)]
+    lines = [_lines(phase, *table[:2]) for phase, table in zip(phases, tables, strict=True)]
     number = np.arange(len(phases))
     pair = [np.concatenate(column) for column in zip(*pairs, strict=True)]
     line = [np.concatenate(column) for column in zip(*lines, strict=True)]
+    sheet, chance, sheets = _sheets(phases, pairs)
     return Candidates(
         phases=phases,
         pair_phase=np.repeat(number, [len(columns[0]) for columns in pairs]),
@@ -128,6 +153,10 @@ def candidates(
         first=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int),
         half=np.array([table[1] for table in tables]),
         database=known.sha256,
+        kinematic=np.concatenate([table[2] for table in tables]),
+        pair_sheet=sheet,
+        pair_chance=chance,
+        sheets=sheets,
     )
 
 
@@ -140,8 +169,8 @@ def readings(record: Mapping[str, Any]) -> int:
     return int(len(seen) * sum(row["mult"] for row in seen) // 4)
 
 
-def _table(phase: Phase, k_max: float) -> tuple[np.ndarray, np.ndarray]:
-    """Visibility of every hkl up to the largest index, flat, and those largest indices."""
+def _table(phase: Phase, k_max: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Visibility of every hkl up to the largest index, flat, those largest indices, and |F|."""
     half = np.maximum(np.abs(phase.hkl).max(axis=0, initial=0), 1)
     axes = [np.arange(-n, n + 1) for n in half]
     hkl = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -151,7 +180,9 @@ def _table(phase: Phase, k_max: float) -> tuple[np.ndarray, np.ndarray]:
     place = phase.hkl + half
     index = (place[:, 0] * size[1] + place[:, 1]) * size[2] + place[:, 2]
     table[index] = WEAK + (1 - WEAK) * phase.amplitude
-    return table * np.exp(-((k / FADE) ** 2)), half
+    amplitude = np.zeros(len(table))
+    amplitude[index] = phase.amplitude
+    return table * np.exp(-((k / FADE) ** 2)), half, amplitude
 
 
 def _lookup(table: np.ndarray, half: np.ndarray, hkl: np.ndarray) -> np.ndarray:
@@ -206,6 +237,33 @@ def _zone_sum(phase: Phase, table: np.ndarray, half: np.ndarray, hkl: np.ndarray
     inside = (kinds @ space.T) == 0
     total: np.ndarray = (inside @ _lookup(table, half, space))[which.ravel()]
     return total
+
+
+def _sheets(
+    phases: tuple[Phase, ...], pairs: list[tuple[np.ndarray, ...]]
+) -> tuple[np.ndarray, np.ndarray, Sheets]:
+    """Zone of each pair, the log of its chance, and the reflections of all zones."""
+    number, chance = [], []
+    rows: list[tuple[np.ndarray, np.ndarray]] = []
+    for phase, (hkl, _, weight, total) in zip(phases, pairs, strict=True):
+        axis = np.cross(hkl[:, 0], hkl[:, 1])
+        axis = axis // np.gcd.reduce(axis, axis=1)[:, None]
+        # Equivalent zones look alike: same length of the axis, same sum of visibilities.
+        length = np.linalg.norm(axis @ np.linalg.inv(phase.reciprocal), axis=1)
+        look = np.rint(np.stack([length, total], axis=1) * 1e5)
+        _, first, kind = np.unique(look, axis=0, return_index=True, return_inverse=True)
+        mass = np.bincount(kind.ravel(), np.exp(weight))
+        chance.append(np.log(mass)[kind.ravel()])
+        number.append(kind.ravel() + len(rows))
+        space = phase.hkl[_half_space(phase)]
+        power = 2 * np.log(np.maximum(phase.amplitude[_half_space(phase)], 1e-3))
+        k = np.linalg.norm(phase.g(space), axis=1)
+        rows += [(power[inside], k[inside]) for inside in (axis[first] @ space.T) == 0]
+    widest = max((len(power) for power, _ in rows), default=0)
+    strength, length = np.full((len(rows), widest), -np.inf), np.zeros((len(rows), widest))
+    for n, (power, k) in enumerate(rows):
+        strength[n, : len(k)], length[n, : len(k)] = power, k
+    return np.concatenate(number), np.concatenate(chance), Sheets(strength, length)
 
 
 def _lines(phase: Phase, table: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -47,6 +47,12 @@ class Limits:
     detector: str = "classical"
     rings: int = 0
     fringes: bool = False
+    anisotropy: float = 0.012
+    """Standard deviation of pixel height over width."""
+    shear: float = 0.008
+    """The same for the angle between the axes, radian."""
+    sheared: float = 0.0
+    """Shear that is known of, and is not in `pixel`."""
 
     @property
     def optics(self) -> Optics:
@@ -59,7 +65,14 @@ class Limits:
     def prior(self) -> Prior:
         """What identification needs of them."""
         return Prior(
-            self.scale_tolerance, self.strain, self.distortion, self.unknown_prior, self.k_max
+            self.scale_tolerance,
+            self.strain,
+            self.distortion,
+            self.unknown_prior,
+            self.k_max,
+            self.anisotropy,
+            self.shear,
+            self.sheared,
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .correction import Spread
 from .evidence import Spots
 
 MOST = 24
@@ -14,6 +15,9 @@ ACROSS, ALONG = 0.05, 0.2
 """Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
 STEEP = 4.5
 """1/nm from which the transfer function is as steep as a spot is wide."""
+
+TILTED = 0.002
+"""Standard deviation of one grain's own anisotropy and shear: tilt, strain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,22 @@ class Prior:
     unknown: float
     """Prior probability that a grain is none of the candidates."""
     k_max: float
+    anisotropy: float = 0.012
+    """Standard deviation of pixel height over width, unless it was corrected for."""
+    shear: float = 0.008
+    """The same for the angle between the axes, radian."""
+    sheared: float = 0.0
+    """Shear that is known of: spots are straightened by it."""
+
+    @property
+    def grid(self) -> Spread:
+        """What is known of the image's pixel grid."""
+        return Spread(self.scale_tolerance, self.anisotropy, self.shear)
+
+    @property
+    def own(self) -> Spread:
+        """How far one grain's lattice is from the candidate's."""
+        return Spread(self.strain, TILTED, TILTED)
 
 
 def gather(
@@ -56,7 +76,8 @@ def gather(
     across, along = _errors(k, sigma, size, prior)
     padded = [np.where(valid, values[row], 1.0) for values in (k, across, along)]
     second = _second_order(padded[0], padded[2], valid)
-    return Spots(padded[0], padded[1], padded[2], valid, second, row)
+    strength = np.where(valid, np.log(np.maximum(snr, 1))[row], 0.0)
+    return Spots(padded[0], padded[1], padded[2], valid, second, strength, row)
 
 
 def _second_order(k: np.ndarray, radial: np.ndarray, valid: np.ndarray) -> np.ndarray:

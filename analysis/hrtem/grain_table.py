@@ -9,9 +9,12 @@ import numpy as np
 from .candidates import Candidates
 from .columns import Variable, classes, frames, table
 from .frame import Found, Limits
-from .grains import FITS, ZONE
+from .grains import FITS, ZONE, Grains
 from .maps import UNKNOWN
 from .spot_table import indices
+
+STRAIN = "lattice over the identified cell minus 1, the image's own error taken out,"
+ERROR = "standard error of the strain, the cell's own left out"
 
 
 def grain_table(
@@ -41,6 +44,12 @@ def grain_table(
                 "rms misfit of the spots in standard deviations",
                 "1",
             ),
+            "strain_yy": ([_strain(g)[0] for g in every], np.float32, f"{STRAIN} along y", "1"),
+            "strain_xx": ([_strain(g)[1] for g in every], np.float32, f"{STRAIN} along x", "1"),
+            "strain_yx": ([_strain(g)[2] for g in every], np.float32, f"{STRAIN}, shear", "1"),
+            "strain_yy_sigma": ([_sigma(g)[0] for g in every], np.float32, ERROR, "1"),
+            "strain_xx_sigma": ([_sigma(g)[0] for g in every], np.float32, ERROR, "1"),
+            "strain_yx_sigma": ([_sigma(g)[1] for g in every], np.float32, ERROR, "1"),
             "zone": ([_zones(one) for one in found], str, "zone axis; a row has none", None),
             "rotation": (
                 [o.rotation for o in turned],
@@ -79,6 +88,18 @@ def grain_table(
         {"long_name": "posterior probability; the rest is unknown", "units": "1"},
     )
     return variables
+
+
+def _strain(grains: Grains) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Strain along y, along x and shear (half of the angle); nan where there is no lattice."""
+    size, stretch, shear = grains.strain.T
+    return size + stretch / 2, size - stretch / 2, shear / 2
+
+
+def _sigma(grains: Grains) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of a normal strain, and of the shear."""
+    size, stretch, shear = grains.strain_sigma.T
+    return np.hypot(size, stretch / 2), shear / 2
 
 
 def _ranked(one: Found, limits: Limits) -> tuple[np.ndarray, ...]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .applied import sheared
 from .candidates import Candidates
+from .correction import Correction
 from .detect import Reflections
 from .evidence import Spots
 from .gather import Prior, gather
@@ -39,9 +41,23 @@ class Grains:
     y: np.ndarray
     x: np.ndarray
     area: np.ndarray
-    scale: float
-    """Error of the image's scale that the grains agree on, and its standard deviation."""
-    scale_sigma: float
+    strain: np.ndarray
+    """(scale, anisotropy, shear) of each grain's lattice, [grain, 3]; nan where not known."""
+    strain_sigma: np.ndarray
+    correction: np.ndarray
+    """Error of the image's pixel grid (scale, anisotropy, shear) that the grains agree on."""
+    covariance: np.ndarray
+    """Its covariance [3, 3]; nan where there was nothing to learn from."""
+
+    @property
+    def scale(self) -> float:
+        """The first of them: log of the pixel over the header's, as k by the header over k."""
+        return float(self.correction[0])
+
+    @property
+    def scale_sigma(self) -> float:
+        """Its standard deviation."""
+        return float(np.sqrt(self.covariance[0, 0]))
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -59,7 +75,8 @@ class Grains:
 
     def keep(self, rows: np.ndarray) -> Grains:
         """Take some of the rows; reflections stay."""
-        names = ("posterior", "kind", "zone", "residual", "spots", "y", "x", "area")
+        first = ("posterior", "kind", "zone", "residual", "spots", "y", "x", "area")
+        names = (*first, "strain", "strain_sigma")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def place(self, y: np.ndarray, x: np.ndarray, area: np.ndarray) -> Grains:
@@ -81,7 +98,7 @@ def name_grains(
     """Identify each group; what its phase leaves over may be another grain at the same place."""
     if not len(found):
         return grain, _nothing(len(known.phases))
-    k = found.kx + 1j * found.ky
+    k = sheared(found.kx + 1j * found.ky, Correction(shear=prior.sheared))
     spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
     if not calibrated:
         return grain, _table(spots.row, _unknown(spots, len(known.phases)), grain)
@@ -137,8 +154,10 @@ def _table(row: np.ndarray, identity: Identity, grain: np.ndarray) -> Grains:
         zero,
         zero,
         zero,
-        identity.scale,
-        identity.scale_sigma,
+        identity.strain,
+        identity.strain_sigma,
+        identity.correction,
+        identity.covariance,
     )
 
 
@@ -155,8 +174,10 @@ def _unknown(spots: Spots, phases: int) -> Identity:
         np.full(shape[0], np.nan),
         np.zeros((*shape, 3), int),
         np.zeros(shape, bool),
-        0.0,
-        np.nan,
+        np.full((shape[0], 3), np.nan),
+        np.full((shape[0], 3), np.nan),
+        np.zeros(3),
+        np.full((3, 3), np.nan),
     )
 
 
@@ -173,6 +194,8 @@ def _nothing(phases: int) -> Grains:
         none,
         none,
         none,
-        0.0,
-        np.nan,
+        np.zeros((0, 3)),
+        np.zeros((0, 3)),
+        np.zeros(3),
+        np.full((3, 3), np.nan),
     )

@@ -1,26 +1,41 @@
 """Which phase a group of spots is: posterior over the candidates and `unknown`.
 
-Every match of a group's strongest spots with reflections of a candidate is scored on all spots of
-the group. The scale error of the image is shared by its groups and integrated over.
+Every reading of a group's strongest spots as reflections of a candidate is a vote, as for the
+self-calibration. The correction of the pixel grid (scale, anisotropy, shear) is shared by the
+groups of an image and integrated over; so is the abundance of the phases: a specimen holds a few
+of the candidates, not all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .candidates import Candidates
-from .evidence import Hypotheses, Scores, Spots, score, unknown_lattice
-from .gather import MOST, Prior
-from .matches import bases, matches
+from .evidence import Spots
+from .gather import Prior
+from .matches import bases
+from .selfcal_doubt import Belief, believe
+from .selfcal_readings import Readings
+from .selfcal_rows import in_row, joined, row_votes
+from .selfcal_votes import Votes, read, votes
 
 TEMPER = 1.5
 """Divides log evidences: the spots of a grain share errors (tilt, bending, a neighbour's spots)
 that the sum over spots takes for independent. Set on phantoms, so that of the answers given with
 more than 0.9 hardly any is wrong."""
-CHUNK = 4096
-"""Hypotheses scored at a time; bounds the memory."""
+FEW = 3.0
+"""Weight of the prior that all candidates are as abundant, in grains."""
+ROUNDS = 6
+"""Passes until the abundances have settled."""
+STRAYS = 0.4
+"""Probability, before looking, that a single spot or row is no candidate: a sum of others, a
+neighbour's."""
+STRANGE = 0.3
+"""Share of grains of no candidate that have the structure of one, with a cell of another size."""
+CLIMBS = 4
+"""Maxima of the posterior of the correction that are climbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,148 +56,156 @@ class Identity:
     """int [group, spot, 3]"""
     explained: np.ndarray
     """bool [group, spot]"""
-    scale: float
-    """Most probable scale error of the image, and its standard deviation."""
-    scale_sigma: float
+    strain: np.ndarray
+    """(scale, anisotropy, shear) of the grain's lattice over the candidate's, the image's own
+    taken out, [group, 3]; nan where nothing is known."""
+    strain_sigma: np.ndarray
+    correction: np.ndarray
+    """Most probable error of the image's pixel grid, float64[3], and its covariance."""
+    covariance: np.ndarray
 
 
 def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
     """Weigh the candidates for each group."""
-    group, base, line = bases(spots)
-    these = matches(spots, group, base, known, prior)
-    scores = _score_all(spots, these, known, prior)
-    grid = prior.scale_tolerance * np.linspace(-3, 3, 61)
-    many, phases = len(spots.k), len(known.phases)
-    parabola = np.stack([np.ones_like(grid), grid, grid**2])
-    logs = scores.constant[:, None] - scores.chi2 @ parabola / 2
-    evidence = _by_phase(logs, these, many, phases)
-    rival = np.full(many, -np.inf)
-    np.maximum.at(rival, group, unknown_lattice(spots, group, base, prior.k_max))
-    evidence += np.log((1 - prior.unknown) / phases)
-    rival += np.log(prior.unknown)
-    return _conclude(spots, these, scores, evidence, rival, line, grid, prior)
+    line = bases(spots)[2]
+    found, row = _votes(spots, line, known, prior)
+    belief = believe(found, prior.grid, strangers=False, climbs=CLIMBS)
+    weights = _weights(found, belief, ~line[row], known, prior.unknown)
+    phases = len(known.phases)
+    posterior = np.zeros((len(spots.k), phases + 1))
+    share = np.bincount(found.grain * phases + found.phase, weights, found.grains * phases)
+    posterior[row, :-1] = share.reshape(-1, phases)
+    posterior[:, -1] = 1 - posterior[:, :-1].sum(axis=1)
+    return _described(spots, line, known, prior, found, row, weights, posterior, belief)
 
 
-def _score_all(spots: Spots, these: Hypotheses, known: Candidates, prior: Prior) -> Scores:
-    parts = [
-        score(
-            spots,
-            these.keep(np.arange(start, min(start + CHUNK, len(these.group)))),
-            known,
-            prior.scale_tolerance,
-            prior.k_max,
-        )
-        for start in range(0, max(len(these.group), 1), CHUNK)
-    ]
-    return Scores(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Scores.__slots__)
-    )
+def _votes(
+    spots: Spots, line: np.ndarray, known: Candidates, prior: Prior
+) -> tuple[Votes, np.ndarray]:
+    """Votes of the zones, then of the rows; and which group each of their grains is."""
+    settings = (known, prior.grid, prior.own, prior.k_max)
+    two, one = np.flatnonzero(~line), np.flatnonzero(line)
+    zones = votes(_of(spots, two), *settings, prior.unknown, STRANGE)
+    rows = row_votes(_of(spots, one), *settings, max(prior.unknown, STRAYS))
+    return joined(zones, rows), np.concatenate([two, one])
 
 
-def _by_phase(logs: np.ndarray, these: Hypotheses, many: int, phases: int) -> np.ndarray:
-    """Sum over the pairs of one base, then the best base: [group, phase, scale]."""
-    evidence = np.full((many * phases, logs.shape[1]), -np.inf)
-    if not len(logs):
-        return evidence.reshape(many, phases, -1)
-    target = these.group * phases + these.phase
-    side = np.sort(these.base, axis=1)
-    key = (target * MOST + side[:, 0]) * MOST + side[:, 1]
-    order = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0])
-    rows = logs[order]
-    top = np.maximum.reduceat(rows, starts)
-    lengths = np.diff(np.r_[starts, len(order)])
-    total = top + np.log(np.add.reduceat(np.exp(rows - np.repeat(top, lengths, axis=0)), starts))
-    np.maximum.at(evidence, target[order][starts], total)
-    return evidence.reshape(many, phases, -1)
+def _of(spots: Spots, groups: np.ndarray) -> Spots:
+    return Spots(*(getattr(spots, name)[groups] for name in Spots.__slots__))
 
 
-def _conclude(
-    spots: Spots,
-    these: Hypotheses,
-    scores: Scores,
-    evidence: np.ndarray,
-    rival: np.ndarray,
-    line: np.ndarray,
-    grid: np.ndarray,
-    prior: Prior,
-) -> Identity:
-    """Integrate over the scale that all groups share."""
-    every = np.concatenate(
-        [evidence, np.broadcast_to(rival[:, None, None], (len(rival), 1, len(grid)))], axis=1
-    )
-    every = every / TEMPER
-    top = every.max(axis=(1, 2), keepdims=True)
-    likelihood = np.exp(every - top)
-    likelihood = np.einsum("gps,gst->gpt", likelihood, _blur(grid, _common(spots, prior)))
-    total = likelihood.sum(axis=1)
-    log_scale = (
-        np.log(np.maximum(total, 1e-300)).sum(axis=0) - (grid / prior.scale_tolerance) ** 2 / 2
-    )
-    weight = np.exp(log_scale - log_scale.max())
-    weight /= weight.sum()
-    posterior = (likelihood / np.maximum(total, 1e-300)[:, None] * weight).sum(axis=2)
-    scale = float((weight * grid).sum())
-    spread = float(np.sqrt((weight * (grid - scale) ** 2).sum()))
-    best = _best(these, scores, posterior, scale)
-    phase, zone, residual, hkl, explained = _describe(spots, these, scores, best, scale)
-    return Identity(posterior, line, phase, zone, residual, hkl, explained, scale, spread)
+def _weights(
+    found: Votes, belief: Belief, counted: np.ndarray, known: Candidates, unknown: float
+) -> np.ndarray:
+    """Posterior probability of each vote, over all answers and with the abundances."""
+    total = np.zeros(len(found))
+    prior = np.append(np.full(len(known.phases), (1 - unknown) / len(known.phases)), unknown)
+    for p, answer in zip(belief.probability, belief.answers, strict=True):
+        off = found.at - answer.peak.at
+        wide = np.linalg.inv(np.linalg.inv(found.precision) + answer.peak.covariance)
+        loss = (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(found.precision)[1]) / 2
+        gain = found.peak + loss - np.einsum("ni,nij,nj->n", off, wide, off) / 2
+        odds = (gain - found.rival[found.grain]) / TEMPER
+        total += p * _abundant(found, odds, counted, prior)
+    return total
 
 
-def _common(spots: Spots, prior: Prior) -> np.ndarray:
-    """Standard deviation of the relative scale error that the spots of each group share.
+def _abundant(found: Votes, gain: np.ndarray, counted: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Posterior of each vote, given log odds against `unknown` with abundances as in `prior`.
 
-    Strain; and reflections of one length are shifted alike by the transfer function.
+    The `counted` grains say what is abundant in the image, each to all others.
     """
-    shift = np.where(spots.valid, (spots.radial / np.abs(spots.k)) ** 2, 0).sum(axis=1)
-    mean = shift / np.maximum(spots.valid.sum(axis=1), 1)
-    common: np.ndarray = np.sqrt(prior.strain**2 + mean / 4)
-    return common
+    phases, counts = len(prior) - 1, counted[:, None].astype(float)
+    top = np.zeros(found.grains)
+    np.maximum.at(top, found.grain, gain)
+    weight, none = np.exp(gain - top[found.grain]), np.exp(-top)
+    target = found.grain * phases + found.phase
+    likelihood = np.bincount(target, weight, found.grains * phases).reshape(-1, phases)
+    likelihood = np.concatenate([likelihood, none[:, None]], axis=1)
+    share = likelihood / likelihood.sum(axis=1, keepdims=True)
+    for _ in range(ROUNDS):
+        others = (counts * share).sum(axis=0) - counts * share
+        more = (FEW * prior + others) / (FEW + others.sum(axis=1, keepdims=True)) / prior
+        share = likelihood * more
+        share /= share.sum(axis=1, keepdims=True)
+    part = share[:, :-1].ravel()[target] / np.maximum(likelihood[:, :-1].ravel()[target], 1e-300)
+    return np.asarray(weight * part)
 
 
-def _blur(grid: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Matrices that let each group's lattice differ from the shared scale by `width`."""
-    apart = (grid[:, None] - grid[None, :]) ** 2
-    kernel = np.exp(-apart / (2 * width[:, None, None] ** 2 + 1e-30))
-    blur: np.ndarray = kernel / kernel.sum(axis=1, keepdims=True)
-    return blur
-
-
-def _best(these: Hypotheses, scores: Scores, posterior: np.ndarray, scale: float) -> np.ndarray:
-    """Row of the best hypothesis of each group's most probable candidate, -1 for none."""
-    value = scores.constant - scores.chi2 @ np.array([1, scale, scale**2]) / 2
-    leader = posterior[:, :-1].argmax(axis=1)
-    rows = np.flatnonzero(these.phase == leader[these.group])
-    rows = rows[np.lexsort((value[rows], these.group[rows]))]
-    best = np.full(len(posterior), -1)
-    best[these.group[rows]] = rows
-    return best
-
-
-def _describe(
+def _described(
     spots: Spots,
-    these: Hypotheses,
-    scores: Scores,
-    best: np.ndarray,
-    scale: float,
-) -> tuple[np.ndarray, ...]:
-    """Candidate, zone axis, residual, indices and explained spots of each group's best row."""
-    found = best >= 0
+    line: np.ndarray,
+    known: Candidates,
+    prior: Prior,
+    found: Votes,
+    row: np.ndarray,
+    weights: np.ndarray,
+    posterior: np.ndarray,
+    belief: Belief,
+) -> Identity:
+    """Indices, zone, misfit and strain by the best vote of each group's most probable phase."""
     shape = spots.k.shape
-    if not len(these.group):
-        return (
-            np.full(shape[0], -1),
-            np.zeros((shape[0], 3), int),
-            np.full(shape[0], np.nan),
-            np.zeros((*shape, 3), int),
-            np.zeros(shape, bool),
-        )
-    hkl = np.where(found[:, None, None], scores.hkl[best], 0)
-    explained = scores.explained[best] & found[:, None]
-    one, two = these.hkl[best, 0], these.hkl[best, 1]
-    zone = np.where((two == 0).all(axis=1, keepdims=True), one, np.cross(one, two))
-    zone = zone // np.maximum(np.gcd.reduce(zone, axis=1), 1)[:, None]
-    chi2 = scores.chi2[best] @ np.array([1, scale, scale**2])
-    count = 2 * np.maximum(explained.sum(axis=1), 1)
-    residual = np.where(found, np.sqrt(np.maximum(chi2, 0) / count), np.nan)
-    return np.where(found, these.phase[best], -1), zone, residual, hkl, explained
+    said = Identity(
+        posterior,
+        line,
+        np.full(shape[0], -1),
+        np.zeros((shape[0], 3), int),
+        np.full(shape[0], np.nan),
+        np.zeros((*shape, 3), int),
+        np.zeros(shape, bool),
+        np.full((shape[0], 3), np.nan),
+        np.full((shape[0], 3), np.nan),
+        belief.mean,
+        belief.covariance,
+    )
+    chosen = found.keep(_leading(found, weights, posterior[row, :-1].argmax(axis=1)))
+    group = row[chosen.grain]
+    said.best[group] = chosen.phase
+    in_line = line[group]
+    these = replace(chosen.reading, group=group)
+    _rows(said, spots, these.keep(np.flatnonzero(in_line)), known)
+    _zones(said, spots, these.keep(np.flatnonzero(~in_line)), known, prior)
+    return said
+
+
+def _leading(found: Votes, weights: np.ndarray, leader: np.ndarray) -> np.ndarray:
+    """Rows of the best vote of each grain for its `leader`."""
+    rows = np.flatnonzero(found.phase == leader[found.grain])
+    rows = rows[np.lexsort((weights[rows], found.grain[rows]))]
+    return np.asarray(rows[np.flatnonzero(np.diff(found.grain[rows], append=-1))])
+
+
+def _zones(said: Identity, spots: Spots, these: Readings, known: Candidates, prior: Prior) -> None:
+    """Fill in what the readings of the zones make of their spots."""
+    if not len(these):
+        return
+    group, seen = these.group, read(spots, these, known, prior.k_max)
+    said.hkl[group], said.explained[group], said.zone[group] = seen.hkl, seen.used, seen.zone
+    own = np.linalg.inv(seen.precision)
+    off = said.correction - seen.at
+    said.strain[group] = off
+    said.strain_sigma[group] = np.sqrt(np.diagonal(own + said.covariance, axis1=1, axis2=2))
+    shared = np.linalg.inv(own + said.covariance + np.diag(prior.own.values**2))
+    pull = np.einsum("ni,nij,nj->n", off, shared, off)
+    count = 2 * np.maximum(seen.used.sum(axis=1), 1)
+    said.residual[group] = np.sqrt((seen.misfit + pull) / count)
+
+
+def _rows(said: Identity, spots: Spots, these: Readings, known: Candidates) -> None:
+    """Fill in the same of groups with one row of spots."""
+    if not len(these):
+        return
+    group = these.group
+    hkl, fits, misfit = in_row(spots, group, these.pair, known)
+    first = known.line_hkl[these.pair]
+    said.hkl[group], said.explained[group] = hkl, fits
+    said.zone[group] = first // np.gcd.reduce(first, axis=1)[:, None]
+    phase = known.line_phase[these.pair]
+    length = np.array([known.phases[p].g(h) for p, h in zip(phase, first, strict=True)])
+    k, radial = spots.k[group, 0], spots.radial[group, 0]
+    twice = (k / np.abs(k)) ** 2
+    along = np.stack([np.ones(len(k)), -twice.real / 2, twice.imag / 2], axis=1)
+    off = np.log(np.abs(k) / np.linalg.norm(length, axis=1)) - along @ said.correction
+    variance = (radial / np.abs(k)) ** 2 + ((along @ said.covariance) * along).sum(axis=1)
+    misfit = np.where(fits, misfit, 0)[:, 1:].sum(axis=1) + off**2 / variance
+    said.residual[group] = np.sqrt(misfit / np.maximum(2 * fits.sum(axis=1) - 1, 1))

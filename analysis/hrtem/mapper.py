@@ -21,6 +21,10 @@ from .uncalibrated import Uncalibrated
 DETECTORS = ("classical", "network")
 UNSCALED = 40
 """Best grains of an image without a pixel size that are named: without a scale it takes long."""
+ANISOTROPY, SHEAR = 0.012, 0.008
+"""Standard deviations of a pixel grid's anisotropy and shear [rad] where nothing is known of it."""
+CALIBRATED = 0.003
+"""Standard deviation of scale, anisotropy and shear that a calibration leaves."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ class PhaseMapper:
             return self._in_pixels()
         if not all(np.isfinite(p) and p > 0 for p in header):
             raise AnalysisError(f"the pixel size must be positive, not {header} nm")
-        pixel = chosen(self.calibration).pixel(header)
+        correction = chosen(self.calibration)
+        pixel, known = correction.pixel(header), not correction.nothing
         nyquist = 0.5 / max(pixel)
         if nyquist < 2 * self.k_min:
             raise AnalysisError(
@@ -168,7 +173,7 @@ class PhaseMapper:
             map_pixel=self.map_pixel,
             calibrated=True,
             false_alarms=self.false_alarms,
-            scale_tolerance=self.scale_tolerance,
+            scale_tolerance=min(self.scale_tolerance, CALIBRATED if known else np.inf),
             strain=self.strain_tolerance,
             distortion=self.distortion_tolerance,
             unknown_prior=self.unknown_prior,
@@ -178,6 +183,9 @@ class PhaseMapper:
             detector=self.detector,
             rings=self.rings,
             fringes=self.fringes and self.rings > 0,
+            anisotropy=CALIBRATED if known else ANISOTROPY,
+            shear=CALIBRATED if known else SHEAR,
+            sheared=correction.shear,
         )
 
     def _in_pixels(self) -> Limits:

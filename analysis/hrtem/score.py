@@ -25,6 +25,8 @@ BINS = {"10-20": (10, 20), "20-50": (20, 50), "50-200": (50, 200), ">200": (200,
 SMALL = 4.0
 """Equal-area diameter in nm of grains that are left out of the intersection over union."""
 SURE = 0.9
+STEPS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Answers are counted by probability in the bins that begin there; the last is that of SURE."""
 CRYSTALLINE = 0.2
 """Fraction of a predicted grain that must lie on true grains, else it lies on none."""
 UNKNOWN = 2
@@ -66,8 +68,9 @@ def report(tally: Tally) -> dict[str, Any]:
     """Divide the counts: JSON, with None where there was nothing to count.
 
     `spots{recall{bin}, precision, false_per_null}, d_error{median, p90},
-    identification{multi_spot, single_row, wrong_above_0_9}, iou{phase}, vacuum_false,
-    calibration{scale_error, anisotropy_error}`
+    identification{multi_spot, single_row, wrong_above_0_9}, reliability{wrong{bin}, answers{bin},
+    expected_calibration_error}, iou{phase}, vacuum_false, calibration{scale_error,
+    anisotropy_error}`
     """
     share = {name: (a / b if b else None) for name, (a, b) in tally.counts.items()}
     d = np.array(tally.errors.get("d", ()))
@@ -86,11 +89,32 @@ def report(tally: Tally) -> dict[str, Any]:
             "single_row": share.get("single_row"),
             "wrong_above_0_9": share.get("wrong"),
         },
+        "reliability": _reliability(tally),
         "iou": {name[4:]: value for name, value in share.items() if name.startswith("iou ")},
         "vacuum_false": share.get("vacuum"),
         "calibration": {
             f"{name}_error": _mean(tally.errors.get(name, ())) for name in ("scale", "anisotropy")
         },
+    }
+
+
+def _reliability(tally: Tally) -> dict[str, Any]:
+    """Wrong share and number of the named answers by probability, and their calibration error.
+
+    The expected one is the mean over answers of |probability - share that is right| in their bin:
+    Naeini, Cooper & Hauskrecht, AAAI 29 (2015) 2901.
+    """
+    wrong, answers, off = {}, {}, 0.0
+    for n, low in enumerate(STEPS):
+        right, of = tally.counts.get(f"answer {n}", (0, 0))
+        name = f"{low:g}-{STEPS[n + 1] if n + 1 < len(STEPS) else 1:g}"
+        wrong[name], answers[name] = (1 - right / of if of else None), of
+        off += abs(sum(tally.errors.get(f"answer {n}", ())) - right)
+    every = sum(answers.values())
+    return {
+        "wrong": wrong,
+        "answers": answers,
+        "expected_calibration_error": off / every if every else None,
     }
 
 
@@ -191,6 +215,7 @@ def _grains(said: xr.Dataset, true: Truth, frame: int) -> Tally:
     overlap = np.zeros((int(true.grain_map.max(initial=0)) + 1, len(rows) + 1), int)
     np.add.at(overlap, (grid.grain, np.clip(grid.number, 0, len(rows))), 1)
     true_phase = phases(true)
+    probabilities: dict[str, list[float]] = {}
     counts = Counter[str](), Counter[str]()
     for grain, kind in kinds(true).items():
         over = overlap[grain, 1:]
@@ -202,13 +227,21 @@ def _grains(said: xr.Dataset, true: Truth, frame: int) -> Tally:
             leader = [*names, "unknown"][int(np.argmax(full))]
             wanted = true_phase[grain]
             counts[0][kind] += wanted == leader or (kind == "single_row" and wanted in fits)
-    for row in np.flatnonzero(posterior.max(axis=1, initial=0) > SURE).tolist():
+    surest = posterior.max(axis=1, initial=0)
+    told = np.flatnonzero(surest > 1 - posterior.sum(axis=1))  # `unknown` names no phase
+    for row in told.tolist():
         on = overlap[1:, row + 1]
         lies = on.sum() >= CRYSTALLINE * max(overlap[:, row + 1].sum(), 1)
         is_right = lies and true_phase[int(on.argmax()) + 1] == names[int(posterior[row].argmax())]
-        counts[1]["wrong"] += 1
-        counts[0]["wrong"] += not is_right
-    return Tally({name: (counts[0][name], n) for name, n in counts[1].items()})
+        step = f"answer {int(np.searchsorted(STEPS, surest[row])) - 1}"
+        counts[1][step] += 1
+        counts[0][step] += is_right
+        probabilities.setdefault(step, []).append(float(surest[row]))
+        if surest[row] > SURE:
+            counts[1]["wrong"] += 1
+            counts[0]["wrong"] += not is_right
+    kept = {name: tuple(values) for name, values in probabilities.items()}
+    return Tally({name: (counts[0][name], n) for name, n in counts[1].items()}, kept)
 
 
 def _calibration(said: xr.Dataset, true: Truth, frame: int) -> Tally:

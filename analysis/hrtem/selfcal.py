@@ -27,6 +27,7 @@ from .library import Library, shipped
 from .selfcal_doubt import Belief, believe
 from .selfcal_fit import peaks
 from .selfcal_groups import Groups, distinct, merged, nothing, planar, taken
+from .selfcal_readings import Readings
 from .selfcal_rows import joined, row_votes
 from .selfcal_table import Finding, dataset
 from .selfcal_votes import Votes, votes
@@ -188,7 +189,8 @@ def calibrate(
 def nobody() -> Votes:
     """No votes of no grain."""
     flat, number = np.zeros(0), np.zeros(0, np.intp)
-    return Votes(number, number, np.zeros((0, 3)), np.zeros((0, 3, 3)), flat, number, flat)
+    none = Readings(number, np.zeros((0, 2), np.intp), number, number.astype(bool))
+    return Votes(number, number, np.zeros((0, 3)), np.zeros((0, 3, 3)), flat, number, flat, none)
 
 
 def _permuted(groups: Groups, rng: np.random.Generator) -> Groups:

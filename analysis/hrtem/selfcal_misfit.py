@@ -10,7 +10,7 @@ from .correction import straightened
 
 LOOSE, LOOSER = 0.1, 3.0
 """Share of spots that are displaced far more than the others, and how much more."""
-STEPS = 3
+STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Expected:
     along: np.ndarray
     """Standard error of k along its direction."""
     across: np.ndarray
+    spread: np.ndarray
+    """How much larger its error is where the lattice is that of the base alone."""
     share: np.ndarray
     """log of the prior probability of a spot there."""
     possible: np.ndarray
@@ -44,6 +46,8 @@ class Best:
     """log evidence of the explained spots at `at`."""
     used: np.ndarray
     """Which spots it explains, bool [n, spot]."""
+    misfit: np.ndarray
+    """Sum of their squared misfits in standard deviations, [n]."""
 
 
 def fit(k: np.ndarray, there: Expected, start: np.ndarray) -> Best:
@@ -62,7 +66,22 @@ def fit(k: np.ndarray, there: Expected, start: np.ndarray) -> Best:
     turn = normal[:, 3, 3]
     precision = normal[:, :3, :3] - normal[:, :3, 3:] * normal[:, 3:, :3] / turn[:, None, None]
     peak = np.where(used, gain + there.share, 0).sum(axis=1) - 0.5 * np.log(2 * np.pi * turn)
-    return Best(at, precision, peak, used)
+    misfit = (np.where(used[..., None], weights, 0) * rest**2).sum(axis=(1, 2))
+    return Best(at, precision, peak, used, misfit)
+
+
+def rough(k: np.ndarray, there: Expected, at: np.ndarray) -> np.ndarray:
+    """Log evidence of the explained spots at the correction `at` that the base asks for, [n]."""
+    straight = straightened(k, at[:, None])
+    overlap = np.where(there.base, there.ideal.conj() * straight, 0).sum(axis=1)
+    turn = (overlap / np.maximum(np.abs(overlap), 1e-30))[:, None]
+    apart = straight - turn * there.ideal
+    # Along and across alike: this is a first look.
+    variance = there.along * there.across
+    chi2 = (apart.real**2 + apart.imag**2) / (variance * there.spread**2)
+    gain = -np.log(2 * np.pi * variance) - np.minimum(chi2 / 2, 2 * np.log(LOOSER) + chi2 / 18)
+    better = there.possible & ((gain + there.share > there.stray) | there.base)
+    return np.asarray(np.where(better, gain + there.share - there.stray, 0).sum(axis=1))
 
 
 def _residual(

@@ -13,6 +13,7 @@ from .candidates import Candidates
 from .columns import Variable, classes
 from .frame import Found, Limits
 from .grain_table import grain_table
+from .maps import AMORPHOUS, UNKNOWN, VACUUM
 from .ring_views import ring_variables
 from .spot_table import peak_table, spot_labels, spot_table
 
@@ -29,6 +30,7 @@ def assemble(
     variables: dict[str, Variable] = {}
     variables |= _maps(found, known)
     variables |= _fractions(found)
+    variables |= _verdicts(found, length)
     variables |= _spectra(found)
     variables |= spot_table(found, known, limits, length)
     variables |= grain_table(found, known, limits, length)
@@ -128,6 +130,30 @@ def _fractions(found: Sequence[Found]) -> dict[str, Variable]:
     }
 
 
+def _verdicts(found: Sequence[Found], length: str) -> dict[str, Variable]:
+    """What each frame is, whether or not there is a grain in it."""
+    # vacuum, amorphous and crystalline, by the highest class there is
+    state = [min(int(one.classes.max()), UNKNOWN) for one in found]
+    count = [np.bincount(one.classes.ravel(), minlength=UNKNOWN)[AMORPHOUS] for one in found]
+    area = [n * one.grid.pixel_area for n, one in zip(count, found, strict=True)]
+    return {
+        "specimen": (
+            ("frame",),
+            np.array(state, np.uint8),
+            {
+                "long_name": "what the specimen in the frame is",
+                "flag_values": np.array([VACUUM, AMORPHOUS, UNKNOWN], np.uint8),
+                "flag_meanings": "vacuum amorphous crystalline",
+            },
+        ),
+        "amorphous_area": (
+            ("frame",),
+            np.array(area, np.float32),
+            {"long_name": "area of the specimen without a crystal", "units": f"{length}2"},
+        ),
+    }
+
+
 def _spectra(found: Sequence[Found]) -> dict[str, Variable]:
     over = "power over local background"
     return {
@@ -174,6 +200,10 @@ def _attributes(
     if limits.calibrated:
         attrs["scale_error"] = [round(one.grains.scale, 5) for one in found]
         attrs["scale_error_sigma"] = [round(one.grains.scale_sigma, 5) for one in found]
+        for n, name in ((1, "anisotropy"), (2, "shear")):
+            attrs[name] = [round(float(one.grains.correction[n]), 5) for one in found]
+            sigma = [float(np.sqrt(one.grains.covariance[n, n])) for one in found]
+            attrs[f"{name}_sigma"] = [round(value, 5) for value in sigma]
     if words:
         attrs["note"] = "; ".join(words)
     return attrs

@@ -32,6 +32,13 @@ def zone(name: str, uvw: Uvw, turn: float, many: int = 4) -> np.ndarray:
     return np.asarray((g @ along + 1j * (g @ across)) * np.exp(1j * turn))
 
 
+def power(name: str, uvw: Uvw, many: int = 4) -> np.ndarray:
+    """|F|^2 of the same reflections, over that of the strongest of the phase."""
+    phase = load_phase(name, None, 6.5)
+    here = ((phase.hkl @ np.array(uvw)) == 0) & ((np.sign(phase.hkl) @ (9, 3, 1)) > 0)
+    return np.asarray(np.sort(phase.amplitude[here])[::-1][:many] ** 2)
+
+
 def seen(k: np.ndarray, wrong: Correction) -> np.ndarray:
     """Say where the header puts the true `k`."""
     y, x = np.einsum("ij,jn->in", matrices(wrong.values), np.stack([k.imag, k.real]))
@@ -52,12 +59,13 @@ def frame(
 
     `strange` is the relative error of the lattice of the first of them.
     """
-    groups = []
+    groups, snr = [], []
     for n, (name, uvw) in enumerate(mix):
         k = zone(name, uvw, rng.uniform(0, 6), many) / (1 + (strange if n == 0 else 0))
         k = k / (1 + 0.002 * rng.standard_normal())
         k = k + noise * (rng.standard_normal(len(k)) + 1j * rng.standard_normal(len(k)))
         groups.append(seen(k * rng.choice([-1, 1], len(k)), wrong))
+        snr.append(300 * power(name, uvw, many) * rng.uniform(0.7, 1.4, len(k)))
     k = np.concatenate(groups)
     grain = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     length = 1.0 if pixel is None else pixel
@@ -68,7 +76,7 @@ def frame(
             "spot_kx": ("spot", k.real * length, units),
             "spot_ky": ("spot", k.imag * length, units),
             "spot_k_sigma": ("spot", np.full(len(k), noise * length), units),
-            "spot_snr": ("spot", rng.uniform(50, 300, len(k))),
+            "spot_snr": ("spot", np.maximum(np.concatenate(snr), 20)),
             "spot_grain": ("spot", grain),
             "grain_area": ("grain", np.pi * size**2 / 4),
             "grain_frame": ("grain", np.zeros(len(groups), int)),

@@ -45,7 +45,10 @@ def one_grain(k: np.ndarray, hkl: np.ndarray) -> tuple[Reflections, Grains]:
     kind, spots, zone = np.array([ZONE], np.uint8), np.array([many]), np.array([[0, 0, 1]])
     explained = np.ones(many, bool)
     posterior = np.array([[0.95, 0.01]])
-    grains = Grains(posterior, kind, zone, zero, spots, hkl, explained, zero, zero, zero, 0.0, 0.01)
+    correction = np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3), np.eye(3) * 1e-4
+    grains = Grains(
+        posterior, kind, zone, zero, spots, hkl, explained, zero, zero, zero, *correction
+    )
     return found, grains
 
 

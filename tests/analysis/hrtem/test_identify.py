@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from beamside.analysis.hrtem.candidates import Candidates, candidates
+from beamside.analysis.hrtem.correction import Correction
 from beamside.analysis.hrtem.gather import Prior, gather
 from beamside.analysis.hrtem.identify import Identity, identify
 from beamside.analysis.hrtem.phases import load_phase
+
+from .lattices import seen
 
 PRIOR = Prior(scale_tolerance=0.01, strain=0.004, distortion=0.003, unknown=0.1, k_max=8.3)
 
@@ -36,13 +39,26 @@ def zone(
     return np.asarray(np.conj(spots) if mirror else spots)
 
 
+def power(name: str, uvw: tuple[int, int, int], many: int = 5) -> np.ndarray:
+    """|F|^2 of the same reflections."""
+    phase = load_phase(name, None, 7.0)
+    here = ((phase.hkl @ np.array(uvw)) == 0) & ((np.sign(phase.hkl) @ (9, 3, 1)) > 0)
+    return np.asarray(np.sort(phase.amplitude[here])[::-1][:many] ** 2)
+
+
 def weigh(
-    groups: list[np.ndarray], known: Candidates, prior: Prior = PRIOR, sigma: float = 0.01
+    groups: list[np.ndarray],
+    known: Candidates,
+    prior: Prior = PRIOR,
+    sigma: float = 0.01,
+    power: list[np.ndarray] | None = None,
 ) -> Identity:
+    """Identify groups of spots, of given power over the strongest, else by no known structure."""
     k = np.concatenate(groups)
     number = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     flat = np.ones(len(k))
-    snr = 100.0 - np.arange(len(k))
+    falling = [np.exp(-0.5 * np.arange(len(g))) for g in groups]
+    snr = np.maximum(400 * np.concatenate(power or falling), 20)
     return identify(gather(k, sigma * flat, snr, 8 * flat, number, prior), known, prior)
 
 
@@ -70,7 +86,7 @@ def test_a_zone_is_identified_in_any_orientation(
     spots = zone(name, uvw, rng.uniform(0, 6), mirror=mirror)
     spots = spots * rng.choice([-1, 1], len(spots))
     spots = spots + 0.005 * (rng.standard_normal(len(spots)) + 1j * rng.standard_normal(len(spots)))
-    found = weigh([spots], known)
+    found = weigh([spots], known, power=[power(name, uvw)])
     assert known.names[int(found.best[0])] == name
     assert found.posterior[0, known.names.index(name)] > 0.5
     assert found.explained[0].all()
@@ -124,9 +140,11 @@ def test_a_wrong_scale_is_found_from_several_grains_and_identification_survives(
             zone(name, uvw, n) * (1 + scale)
             for n, (name, uvw) in enumerate(zip(names, zones, strict=True))
         ]
-        found = weigh(groups, known, prior)
-        assert found.scale == pytest.approx(scale, abs=3 * found.scale_sigma)
-        assert found.scale_sigma < 0.005
+        light = [power(*of) for of in zip(names, zones, strict=True)]
+        found = weigh(groups, known, prior, power=light)
+        sigma = float(np.sqrt(found.covariance[0, 0]))
+        assert found.correction[0] == pytest.approx(scale, abs=3 * sigma)
+        assert sigma < 0.005
         right = [
             known.names[int(best)] == name for best, name in zip(found.best, names, strict=True)
         ]
@@ -136,8 +154,9 @@ def test_a_wrong_scale_is_found_from_several_grains_and_identification_survives(
 def test_doubt_about_the_scale_becomes_doubt_about_fcc_phases(known: Candidates) -> None:
     """All fcc phases share their angles: LiF and LiH differ by 1.4 % of scale and nothing else."""
     spots = zone("LiF", (0, 1, 1), 0.4)
-    sure = weigh([spots], known, Prior(0.002, 0.001, 0.001, 0.1, 8.3), sigma=0.003)
-    vague = weigh([spots], known, Prior(0.03, 0.004, 0.003, 0.1, 8.3))
+    light = [power("LiF", (0, 1, 1))]
+    sure = weigh([spots], known, Prior(0.002, 0.001, 0.001, 0.1, 8.3), 0.003, light)
+    vague = weigh([spots], known, Prior(0.03, 0.004, 0.003, 0.1, 8.3), power=light)
     index = known.names.index("LiF")
     assert sure.posterior[0, index] > 0.95
     assert vague.posterior[0, index] < 0.9
@@ -158,3 +177,53 @@ def test_the_cold_moves_lithium() -> None:
     prior = Prior(0.001, 0.0005, 0.0005, 0.1, 8.3)
     fits = [weigh([spots], known, prior, sigma=0.002) for known in (cold, warm)]
     assert fits[0].residual[0] < fits[1].residual[0]
+
+
+def test_anisotropic_and_sheared_pixels_are_found_and_identification_survives(
+    known: Candidates,
+) -> None:
+    names = ["LiF", "Li2O", "Li", "LiOH", "Li2CO3", "Cu"]
+    zones = [(0, 1, 1), (0, 1, 1), (0, 0, 1), (1, 0, 0), (1, 0, 1), (0, 1, 1)]
+    wrong = Correction(0.0, 0.03, -0.01)
+    true = [zone(name, uvw, n) for n, (name, uvw) in enumerate(zip(names, zones, strict=True))]
+    light = [power(*of) for of in zip(names, zones, strict=True)]
+    found = weigh([seen(k, wrong) for k in true], known, power=light)
+    assert [known.names[int(best)] for best in found.best] == names
+    sigma = np.sqrt(np.diag(found.covariance))
+    assert (np.abs(found.correction - wrong.values) < 3 * sigma + 0.002)[1:].all()
+    assert (sigma[1:] < 0.008).all()
+
+
+def test_the_strain_of_a_grain_is_that_which_the_others_do_not_share(known: Candidates) -> None:
+    names, zones = ["LiOH", "Li2O", "Li", "Li2CO3"], [(1, 0, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1)]
+    strain = Correction(0.006, 0.008, 0.0)
+    true = [zone(name, uvw, n) for n, (name, uvw) in enumerate(zip(names, zones, strict=True))]
+    light = [power(*of) for of in zip(names, zones, strict=True)]
+    # A lattice stretched as the image would be by pixels that are larger.
+    true[1] = strain.k(true[1])
+    prior = Prior(0.003, 0.004, 0.0005, 0.1, 8.3, 0.003, 0.003)
+    found = weigh(true, known, prior, 0.001, light)
+    assert np.allclose(found.strain[1], strain.values, atol=0.003)
+    others = found.strain[[0, 2, 3]]
+    assert (np.abs(others) < 3 * found.strain_sigma[[0, 2, 3]]).all()
+
+
+def test_the_strengths_of_spots_tell_phases_of_one_lattice_apart() -> None:
+    """NaF and Li2O: cells 0.5 % apart, but 200 is the strongest of the one and next to nothing of
+    the other.
+    """
+    both = candidates(("NaF", "Li2O"), None, 8.3)
+    for name in both.names:
+        found = weigh([zone(name, (0, 1, 1), 0.4)], both, power=[power(name, (0, 1, 1))])
+        assert both.names[int(found.best[0])] == name
+        assert found.posterior[0].max() > 0.8
+
+
+def test_what_is_abundant_in_the_image_is_likelier_elsewhere(known: Candidates) -> None:
+    lithium = [zone("LiF", (0, 0, 1), n) for n in range(4)]
+    light = [power("LiF", (0, 0, 1))] * 4
+    row = np.array([zone("LiF", (0, 0, 1), 0.7)[0]])
+    alone = weigh([row], known)
+    among = weigh([row, *lithium], known, power=[np.ones(1), *light])
+    index = known.names.index("LiF")
+    assert among.posterior[0, index] > alone.posterior[0, index]

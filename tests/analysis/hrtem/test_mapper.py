@@ -66,7 +66,15 @@ FORM: dict[str, tuple[tuple[str, ...], str]] = {
     "grain_rotation_sigma": (("grain",), "f8"),
     "grain_rotation_period": (("grain",), "f8"),
     "grain_reference": (("grain",), "U"),
+    "grain_strain_yy": (("grain",), "f4"),
+    "grain_strain_xx": (("grain",), "f4"),
+    "grain_strain_yx": (("grain",), "f4"),
+    "grain_strain_yy_sigma": (("grain",), "f4"),
+    "grain_strain_xx_sigma": (("grain",), "f4"),
+    "grain_strain_yx_sigma": (("grain",), "f4"),
     "grain_posterior": (("grain", "phase"), "f4"),
+    "specimen": (("frame",), "u1"),
+    "amorphous_area": (("frame",), "f4"),
     "peak_frame": (("peak",), "i4"),
     "peak_k": (("peak",), "f8"),
     "peak_d": (("peak",), "f8"),
@@ -183,6 +191,10 @@ def test_a_specimen_without_crystals_has_no_phases() -> None:
         said = PhaseMapper()(true.image[None], HEADER)
         spots, grains = spots + said.sizes["spot"], grains + int((said["phase_map"] > 2).sum())
         outside = ndimage.zoom(true.phase_map == 0, said.sizes["y"] / 768, order=0)
+        if not said.sizes["grain"]:
+            assert said["specimen"].values[0] == 1  # amorphous, and how much of it
+            film = (true.phase_map == 1).sum() * 0.03**2
+            assert said["amorphous_area"].values[0] == pytest.approx(film, rel=0.2)
         assert (said["phase_map"].values[0][outside] == 0).mean() > 0.8
     assert spots <= 1
     assert grains == 0

@@ -241,3 +241,14 @@ def test_truth_without_labels_or_strengths_is_refused_by_name() -> None:
     other["spots"] = other["spots"][["grain", "kx_nm", "ky_nm", "d_nm"]]
     with pytest.raises(ValueError, match="snr_local"):
         truth(other)
+
+
+def test_wrong_answers_are_told_by_the_probability_they_were_given_with() -> None:
+    said = perfect()
+    said["grain_posterior"][:] = np.array([[0.02, 0.95], [0.15, 0.85]], "<f4")
+    reliability = told(said)["reliability"]
+    assert reliability["answers"]["0.9-1"] == 1
+    assert reliability["wrong"]["0.9-1"] == 0.0
+    assert reliability["answers"]["0.8-0.9"] == 1
+    assert reliability["wrong"]["0.8-0.9"] == 1.0  # Li, called LiF
+    assert reliability["expected_calibration_error"] == pytest.approx((0.05 + 0.85) / 2, abs=1e-3)

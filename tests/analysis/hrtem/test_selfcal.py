@@ -65,9 +65,9 @@ def test_without_a_grain_the_answer_is_the_header_with_its_width() -> None:
 
 def test_one_cubic_grain_can_not_tell_the_scale() -> None:
     """LiF at the true scale is LiH at another: the width says so."""
-    said = QUICK.finish(folded(QUICK, session(Correction(0.02, 0, 0), 1, mix=(MIX[0],))))
+    said = QUICK.finish(folded(QUICK, session(Correction(0.02, 0, 0), 1, mix=(MIX[0],), many=7)))
     assert said["calibration_sigma"].values[0] > 0.01
-    assert said["calibration_sigma"].values[1] < 0.01
+    assert said["calibration_sigma"].values[1] < 0.015
     assert said.attrs["note"].startswith("too little evidence")
 
 
