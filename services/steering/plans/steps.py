@@ -1,0 +1,121 @@
+"""One step of a plan, and the plans that are a row of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+import numpy as np
+from bluesky.utils import MsgGenerator
+
+T = TypeVar("T")
+Place: TypeAlias = Mapping[Any, float]
+"""Where each axis is to be."""
+Row: TypeAlias = Mapping[str, Any]
+"""The values of one event, by column."""
+
+
+def look(
+    detectors: Sequence[Any], place: Place, axes: Sequence[Any] | None = None
+) -> MsgGenerator[Row]:
+    """Move at once to `place`, expose, wait for the result; give the event's values.
+
+    `axes` are those that each event holds, of which only some may move; without it, those of the
+    place.
+    """
+    moves = [part for axis, value in place.items() for part in (axis, value)]
+    yield from bps.checkpoint()
+    if moves:
+        yield from bps.mv(*moves)
+    readings = yield from bps.trigger_and_read([*detectors, *(axes or place)])
+    return {name: said["value"] for name, said in (readings or {}).items()}
+
+
+def value_of(row: Row, field: str) -> float:
+    """A column of an event; LookupError lists the columns that there are."""
+    if field not in row:
+        raise LookupError(f"no column {field!r} is read; there are: {', '.join(sorted(row))}")
+    return float(row[field])
+
+
+def as_run(
+    inside: Callable[[], MsgGenerator[T]],
+    detectors: Sequence[Any],
+    axes: Sequence[Any],
+    name: str,
+    **said: Any,
+) -> MsgGenerator[T]:
+    """Do the inside of a plan with all devices staged, as one bluesky run; give what it gives."""
+    md = {
+        "plan_name": name,
+        "detectors": [one.name for one in detectors],
+        "motors": [one.name for one in axes],
+        "plan_args": said,
+    }
+
+    wrapped = bpp.run_decorator(md=md)(inside)
+    given: T = yield from bpp.stage_decorator([*detectors, *axes])(wrapped)()
+    return given
+
+
+def scan_until(
+    detectors: Sequence[Any], axis: Any, places: Iterable[float], enough: Callable[[Row], bool]
+) -> MsgGenerator[Row | None]:
+    """Step along `places` until `enough(event)`; give that event, None if it never came.
+
+    Costs one step a place, and no more than are needed.
+    """
+
+    def inside() -> MsgGenerator[Row | None]:
+        for place in places:
+            row = yield from look(detectors, {axis: float(place)})
+            if enough(row):
+                return row
+        return None
+
+    return (yield from as_run(inside, detectors, [axis], "scan_until"))
+
+
+def center_on(
+    detectors: Sequence[Any],
+    axis: Any,
+    field: str,
+    start: float,
+    stop: float,
+    *,
+    steps: int = 9,
+    rounds: int = 2,
+) -> MsgGenerator[float]:
+    """Move to the centre of mass of `field` along `axis`, looking closer each round.
+
+    The mass is what lies above the lowest value. Each round looks at `steps` places, the first
+    between `start` and `stop`, the next within a quarter of that about the centre. Costs
+    `steps * rounds` steps and the last move. Gives the centre; ValueError where `field` is the same
+    everywhere, and the axis is then back where it was.
+    """
+    if steps < 3:
+        raise ValueError(f"a centre needs 3 steps at least, not {steps}")
+
+    def inside() -> MsgGenerator[float]:
+        low, high = sorted((float(start), float(stop)))
+        first, last = low, high
+        centre = (low + high) / 2
+        for _ in range(rounds):
+            places = np.linspace(low, high, steps)
+            mass = np.zeros(steps)
+            for n, place in enumerate(places):
+                row = yield from look(detectors, {axis: float(place)})
+                mass[n] = value_of(row, field)
+            mass -= np.nanmin(mass)
+            mass[np.isnan(mass)] = 0
+            if not mass.sum() > 0:
+                raise ValueError(f"{field} is the same from {low:g} to {high:g}: no centre in it")
+            centre = float((places * mass).sum() / mass.sum())
+            reach = (high - low) / 8
+            low, high = max(centre - reach, first), min(centre + reach, last)
+        yield from bps.mv(axis, centre)
+        return centre
+
+    return (yield from as_run(inside, detectors, [axis], "center_on", field=field))

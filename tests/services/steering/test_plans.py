@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from bluesky import RunEngine
+from bluesky_adaptive.protocols import Optimizer
+
+from beamside.services.steering import Axis, Feed, Reading, plans
+from beamside.services.steering.optimiser import GaussianProcess
+
+from .camera import Camera
+from .conftest import Service
+from .test_reading import started
+
+
+class Stage:
+    """Axes y, x and focus of a simulated microscope; what it sees is a function of them."""
+
+    def __init__(self, service: Service, feed: Feed, sees: Callable[..., float]) -> None:
+        started(service, feed)
+        self.at = {"y": 0.0, "x": 0.0, "focus": 0.0}
+        self.axes = {name: self._axis(name) for name in self.at}
+        self.looks: list[dict[str, float]] = []
+        self.sees = sees
+        self.service = service
+        camera = Camera(self._answer, delay=0)
+        self.reading = Reading(feed, {"score": "score"}, frame=camera.number, camera=camera)
+
+    def _axis(self, name: str) -> Axis:
+        return Axis(name, lambda: self.at[name], lambda value: self.at.__setitem__(name, value))
+
+    def _answer(self, number: int) -> None:
+        self.looks.append(dict(self.at))
+        self.service.result("7", number, self.sees(**self.at))
+
+
+@pytest.fixture
+def stage(service: Service, feed: Feed) -> Callable[[Callable[..., float]], Stage]:
+    return lambda sees: Stage(service, feed, sees)
+
+
+def test_autofocus_finds_the_best_focus_with_few_frames(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda focus, **_: float(np.exp(-0.5 * ((focus - 37) / 30) ** 2)))
+    engine(
+        plans.autofocus([one.reading], one.axes["focus"], "beamside_score", -100, 100, tolerance=2)
+    )
+    assert abs(one.at["focus"] - 37) < 2
+    assert len(one.looks) <= 10
+
+
+def test_stigmators_are_turned_one_after_the_other(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda y, x, **_: float(-((y - 3) ** 2) - (x + 2) ** 2 - 0.5 * (y - 3) * (x + 2)))
+    axes = [one.axes["y"], one.axes["x"]]
+    engine(plans.stigmate([one.reading], axes, "beamside_score", 6, tolerance=0.2))
+    assert abs(one.at["y"] - 3) < 0.5
+    assert abs(one.at["x"] + 2) < 0.5
+
+
+def test_a_feature_is_centred(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda x, **_: float(np.exp(-0.5 * ((x - 1.3) / 0.5) ** 2)))
+    engine(plans.center_on([one.reading], one.axes["x"], "beamside_score", -5, 5))
+    assert abs(one.at["x"] - 1.3) < 0.05
+
+
+def test_a_scan_stops_when_it_has_enough(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda x, **_: float(x))
+    enough = lambda row: row["beamside_score"] >= 3  # noqa: E731
+    engine(plans.scan_until([one.reading], one.axes["x"], range(100), enough))
+    assert [look["x"] for look in one.looks] == [0, 1, 2, 3]
+
+
+def test_a_raster_is_refined_where_it_is_worth_it(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda y, x, **_: float(y > 1.5 and x > 1.5))
+    axes, places = [one.axes["y"], one.axes["x"]], [range(3), range(3)]
+    engine(plans.refine_where([one.reading], axes, "beamside_score", places, lambda v: v > 0.5))
+    assert len(one.looks) == 9 + 8
+    assert all(look["y"] > 1.5 and look["x"] > 1.5 for look in one.looks[9:])
+
+
+def test_a_phase_is_hunted_with_fewer_frames_than_a_raster(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda y, x, **_: float(np.hypot(y - 8, x - 3) < 1.6))
+    axes, places = [one.axes["y"], one.axes["x"]], [range(12), range(12)]
+    engine(plans.hunt([one.reading], axes, "beamside_score", places, stop_at=9, dwell=2))
+    assert sum(one.sees(**look) for look in one.looks[:-2]) == 9
+    assert len(one.looks) < 70
+    assert one.sees(**one.looks[-1]) == 1
+
+
+def test_a_map_is_made_where_it_is_uncertain(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda y, x, **_: float(np.sin(3 * y) + x))
+    axes = [one.axes["y"], one.axes["x"]]
+    optimiser = GaussianProcess({"y": (0, 1), "x": (0, 1)}, "beamside_score", boldness=float("inf"))
+    assert isinstance(optimiser, Optimizer)
+    engine(plans.adaptive_map([one.reading], axes, "beamside_score", optimiser, frames=12))
+    assert len(one.looks) == 12
+    at = np.random.default_rng(0).random((50, 2))
+    assert np.abs(optimiser.predict(at)[0] - np.sin(3 * at[:, 0]) - at[:, 1]).max() < 0.3
+
+
+@pytest.mark.expects_errors
+def test_a_column_that_is_not_read_is_named(stage: Any, engine: RunEngine) -> None:
+    one = stage(lambda **_: 1.0)
+    with pytest.raises(LookupError, match=r"no column 'sharp' is read; there are: .*score"):
+        engine(plans.autofocus([one.reading], one.axes["focus"], "sharp", 0, 1, tolerance=0.1))
