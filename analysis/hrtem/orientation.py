@@ -62,9 +62,13 @@ def orientations(
     reference = np.zeros((many, 3), int)
     k, spread = found.kx + 1j * found.ky, errors(found)
     leader = grains.posterior.argmax(axis=1) if many else np.zeros(0, int)
+    patterns: dict[tuple[int, ...], Pattern | None] = {}
     for row in np.flatnonzero(named & (grains.kind == ZONE) & grains.zone.any(axis=1)).tolist():
         spots = np.flatnonzero((grain == row) & grains.explained)
-        pattern = pattern_of(known.phases[leader[row]], grains.zone[row])
+        own = (int(leader[row]), *grains.zone[row].tolist())
+        if own not in patterns:
+            patterns[own] = pattern_of(known.phases[leader[row]], grains.zone[row])
+        pattern = patterns[own]
         if len(spots) < 2 or pattern is None:
             continue
         q = grains.hkl[spots] @ pattern.plane @ (1, 1j)
@@ -79,8 +83,8 @@ def orientations(
 
 def pattern_of(phase: Phase, zone: np.ndarray) -> Pattern | None:
     """Find the symmetry of a zone's reflections and its reference; None where it has too few."""
-    hkl = phase.hkl[(phase.hkl @ zone == 0) & (phase.amplitude > VISIBLE)]
-    strength = phase.amplitude[(phase.hkl @ zone == 0) & (phase.amplitude > VISIBLE)]
+    here = (phase.hkl @ zone == 0) & (phase.amplitude > VISIBLE)
+    hkl, strength = phase.hkl[here], phase.amplitude[here]
     if len(hkl) < 4:
         return None
     plane = zone_plane(phase.g, zone)
