@@ -275,7 +275,7 @@ def _evaluate(commands: Commands) -> None:
         help="score an analysis against truth",
         description="Run an analysis over images with known truth and score it.",
     )
-    sub.add_argument("analysis", choices=("hrtem",), help="which")
+    sub.add_argument("analysis", choices=("hrtem", "particles"), help="which")
     sub.add_argument("truth", type=Path, nargs="+", metavar="TRUTH.npz", help="images with truth")
     sub.add_argument(
         "--set",

@@ -26,7 +26,12 @@ def command(args: argparse.Namespace) -> int:
     settings: dict[str, Any] = {}
     for text in args.assignments:
         settings |= assignment(f"analysis.{text}")["analysis"]
-    result = evaluate(args.truth, settings)
+    if args.analysis == "particles":
+        from .evaluate_particles import evaluate as evaluate_particles
+
+        result = evaluate_particles(args.truth, settings)
+    else:
+        result = evaluate(args.truth, settings)
     if args.out:
         kept = {"command": " ".join(sys.argv[1:]), "machine": describe(), "result": result}
         args.out.write_text(json.dumps(kept, allow_nan=False, indent=2) + "\n")

@@ -1,0 +1,157 @@
+"""The operator: the particles in slices of electrodes, with outlines and one row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..device import to_host
+from ..operators import AnalysisError, Calibration
+from .found import Found, assemble, drawn
+from .model import NAME, Model, model
+from .pixels import clean
+from .selection import select
+from .sizing import typical_diameter
+from .stars import Stars, star_maps
+
+SCALES = (1 / 32, 4.0)
+"""Limits of how much a slice is resampled."""
+AS_IT_IS = 0.1
+"""Relative change of size that isn't worth resampling."""
+
+
+@dataclass(frozen=True)
+class ParticleFinder:
+    """Find the particles in slices: a StarDist network on slices of a suitable scale."""
+
+    model: str = NAME
+    """A network that comes with beamside, or the path of a card (`beamside models`)."""
+    particle_um: float | None = None
+    """Expected diameter of the particles, um; needs the pixel size. Sizes around it, from a half to
+    twice, are found as well."""
+    particle_px: float | None = None
+    """The same in pixels of the image. Without either, a first look at the slice tells."""
+    probability: float | None = None
+    """Least probability of a particle; the network's own where it isn't given."""
+    overlap: float | None = None
+    """Part of the smaller of two particles that may overlap; likewise."""
+    exact: bool = False
+    """Look at every candidate as the official package does: up to ten times the time, and the same
+    particles but for few in a hundred."""
+    half: bool = False
+    """Compute in bfloat16: quicker where the processor has AMX or AVX512-BF16; always on a GPU."""
+    device: str = "auto"
+    """cpu, cuda, or auto: the GPU where there is one."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
+        for name in ("particle_um", "particle_px"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be above 0, not {value!r}")
+        if self.particle_um is not None and self.particle_px is not None:
+            raise ValueError("give particle_um or particle_px, not both")
+        for name in ("probability", "overlap"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not be {value!r}")
+
+    def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+        """Find the particles in `images[n, y, x]`; AnalysisError if nothing can be said.
+
+        Without a calibrated pixel size lengths are in pixels.
+        """
+        if images.ndim != 3 or 0 in images.shape:
+            raise AnalysisError(
+                f"slices must be grey, [n, y, x] and not empty; these have shape {images.shape}"
+            )
+        pixel = _pixel(calibration)
+        cleaned = [clean(to_host(image)) for image in images]
+        slices = [image for image, _ in cleaned]
+        notes = [f"frame {n}: {text}" for n, (_, said) in enumerate(cleaned) for text in said]
+        network = model(self.model, self.half, self.device)
+        diameter, source = self._diameter(slices, network, pixel)
+        found = self._found(slices, network, self._scale(network, diameter))
+        data = assemble(found, slices, pixel)
+        data.attrs = self._attributes(network, diameter, source, calibration, notes)
+        return data
+
+    def _diameter(
+        self, slices: Sequence[np.ndarray], network: Model, pixel: tuple[float, float] | None
+    ) -> tuple[float | None, str]:
+        """Diameter of the particles in pixels of the image, and how it is known."""
+        if self.particle_px is not None:
+            return self.particle_px, "settings"
+        if self.particle_um is not None:
+            if pixel is None:
+                raise AnalysisError(
+                    "particle_um needs the size of a pixel, and none is known: set "
+                    "calibration.pixel_size, or give particle_px"
+                )
+            return self.particle_um / float(np.sqrt(pixel[0] * pixel[1])), "settings"
+        for image in slices:
+            if image.min() < image.max():
+                diameter = typical_diameter(image, network)
+                if diameter is not None:
+                    return diameter, "first look"
+        return None, "no particle at first look"
+
+    def _scale(self, network: Model, diameter: float | None) -> float:
+        """How much slices are enlarged for the network."""
+        if diameter is None:
+            return 1.0
+        scale = network.particle_px / diameter
+        return 1.0 if abs(scale - 1) < AS_IT_IS else float(np.clip(scale, *SCALES))
+
+    def _found(self, slices: Sequence[np.ndarray], network: Model, scale: float) -> list[Found]:
+        prob = self.probability or network.threshold("prob")
+        nms = self.overlap or network.threshold("nms")
+        shape = slices[0].shape
+        rays = network.net.config.rays
+        none = Stars(np.zeros((0, 2), np.float32), np.zeros((0, rays), np.float32), np.zeros(0))
+        seen = [n for n, image in enumerate(slices) if image.min() < image.max()]
+        stars = [none] * len(slices)
+        if seen:
+            maps = star_maps([slices[n] for n in seen], network, scale)
+            for number, one in zip(seen, maps, strict=True):
+                stars[number] = select(one, prob, nms, exact=self.exact)
+        return [drawn(one, (shape[0], shape[1])) for one in stars]
+
+    def _attributes(
+        self,
+        network: Model,
+        diameter: float | None,
+        source: str,
+        calibration: Calibration,
+        notes: list[str],
+    ) -> dict[str, Any]:
+        attrs: dict[str, Any] = {
+            "title": "Particles in slices",
+            "model": str(network.card.facts.get("name")),
+            "model_sha256": network.card.sha256,
+            "particle_px_from": source,
+            "calibration_origin": calibration.origin,
+        }
+        if diameter is not None:
+            attrs["particle_px"] = round(diameter, 3)
+        else:
+            notes.append("no particle was seen at any scale")
+        if calibration.pixel_size is None:
+            notes.append("the pixel size is unknown: lengths are in pixels")
+        if notes:
+            attrs["note"] = "; ".join(notes)
+        return attrs
+
+
+def _pixel(calibration: Calibration) -> tuple[float, float] | None:
+    """Size (y, x) of a pixel in um."""
+    size = calibration.pixel_size
+    if size is None:
+        return None
+    if not all(np.isfinite(p) and p > 0 for p in size):
+        raise AnalysisError(f"the pixel size must be positive, not {size} nm")
+    return size[0] * 1e-3, size[1] * 1e-3

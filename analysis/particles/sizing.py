@@ -1,0 +1,66 @@
+"""A first look at a slice: how large are its particles?
+
+The network knows particles of some range of sizes. It is shown the middle of the slice at several
+scales; at the right one it covers most of it with particles of a size that it knows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import Model
+from .overlap import areas
+from .selection import select
+from .stars import star_maps
+
+SCALES = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
+WINDOW = 1 << 16
+"""Pixels of the network that it is shown at each scale."""
+LEAST = 24
+"""Pixels of the network below which a window shows nothing."""
+KNOWN = (0.4, 2.0)
+"""Diameters that count, relative to what the network likes best."""
+SHARE = 0.01
+"""Of the window that must be covered for a size to be believed."""
+
+
+def typical_diameter(image: np.ndarray, model: Model) -> float | None:
+    """Estimate the diameter of the particles in `image` [y, x], pixels of the image.
+
+    The area-weighted median; None where no particle is seen at any scale.
+    """
+    best, diameter = SHARE, None
+    for scale in SCALES:
+        window = _middle(image, scale)
+        if min(window.shape) * scale < LEAST and scale != SCALES[1]:
+            continue
+        covered, found = _look(window, model, scale)
+        if covered > best:
+            best, diameter = covered, found
+    return diameter
+
+
+def _middle(image: np.ndarray, scale: float) -> np.ndarray:
+    """Cut the middle out that has WINDOW pixels at `scale`, or all of it."""
+    pixels = WINDOW / scale**2
+    short = min(*image.shape, int(np.sqrt(pixels)))
+    long = min(max(image.shape), int(pixels / short))
+    shape = (short, long) if image.shape[0] <= image.shape[1] else (long, short)
+    start = [(n - s) // 2 for n, s in zip(image.shape, shape, strict=True)]
+    return image[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]]
+
+
+def _look(window: np.ndarray, model: Model, scale: float) -> tuple[float, float]:
+    """Give the share of the window that particles of a known size cover, and their diameter."""
+    maps = next(star_maps(window[None], model, scale))
+    found = select(maps, model.threshold("prob"), model.threshold("nms"))
+    area = areas(found.corners())
+    diameter = 2 * np.sqrt(area / np.pi)
+    relative = diameter * scale / model.particle_px
+    weight = np.where((relative > KNOWN[0]) & (relative < KNOWN[1]), area * found.prob, 0)
+    if not weight.sum() > 0:
+        return 0.0, 0.0
+    order = np.argsort(diameter)
+    total = np.cumsum(weight[order])
+    middle = diameter[order][np.searchsorted(total, total[-1] / 2)]
+    return float(weight.sum() / window.size), float(middle)
