@@ -257,7 +257,9 @@ def _bench(commands: Commands) -> None:
         "anchor. Every figure in the README comes from here.",
     )
     sub.add_argument(
-        "case", nargs="*", help="which (default: all): stream, raw, hrtem, spool, service"
+        "case",
+        nargs="*",
+        help="which (default: all): stream, raw, hrtem, spool, particles, service",
     )
     sub.add_argument("--rounds", type=int, default=5, help="of A/B each (default 5)")
     sub.add_argument("--frames", type=int, help="a round (default: by case)")

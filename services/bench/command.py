@@ -16,7 +16,7 @@ import orjson
 from .machine import describe
 from .streams import CASES, measure
 
-NAMES = (*CASES, "hrtem", "spool", "service")
+NAMES = (*CASES, "hrtem", "spool", "particles", "service")
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -51,6 +51,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .hrtem import measure as measure_hrtem
 
             yield from measure_hrtem(args.frames)
+        elif name == "particles":
+            from .particles import measure as measure_particles
+
+            yield from measure_particles()
         elif name == "spool":
             from .spool import measure as measure_spool
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.ndimage as ndi
 import xarray as xr
 
 from beamside.analysis.operators import AnalysisError
@@ -12,6 +13,7 @@ from beamside.analysis.particles.depth import depth_profile
 from beamside.analysis.particles.features import Features
 from beamside.analysis.particles.flags import Flag
 from beamside.analysis.particles.table import merge
+from beamside.models.phantoms.cracked import cracked as cracked_particles
 from beamside.tests.analysis.particles.bodies import (
     cracked,
     ellipsoid,
@@ -221,3 +223,19 @@ def test_damage_versus_depth_and_rings(table: xr.Dataset) -> None:
     assert int(depth_profile(table, 4, "radius")["particles"].sum()) == 27
     with pytest.raises(AnalysisError, match="allowed: z, y, x, radius"):
         depth_profile(table, along="time")
+
+
+def test_damage_and_volume_of_cracked_particles_are_the_truth() -> None:
+    phantom = cracked_particles(8, 12, seed=2)
+    table = Features(closing=0.5)(phantom.labels, phantom.grey, VOXEL)
+    assert np.allclose(table["particle_damage"], phantom.damage, atol=0.003)
+    assert np.allclose(table["particle_volume"], phantom.volume * VOXEL**3, rtol=0.003)
+    assert np.allclose(table["particle_edensity"], 100, atol=0.5)
+    # where the voxels of cracks are labelled too, the grey values tell
+    labels = np.array(phantom.labels)
+    for number in range(1, 9):
+        one = labels == number
+        labels[ndi.binary_closing(one, iterations=4) & (labels == 0)] = number
+    grey = np.where(phantom.labels > 0, 100.0, 20.0)
+    again = Features(closing=0.5, crack_below="auto")(labels, grey, VOXEL)
+    assert np.allclose(again["particle_damage"], phantom.damage, atol=0.01)
