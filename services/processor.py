@@ -205,11 +205,24 @@ class Processor:
 
 
 def calibration_of(said: Mapping[str, Any]) -> Calibration:
-    """The calibration in the keys of `RunStart.calibration`, as an analysis takes it."""
+    """The calibration in the keys of `RunStart.calibration`, as an analysis takes it.
+
+    AnalysisError if it is none: it is the word of a stranger.
+    """
     size = said.get("pixel_size_nm")
-    return Calibration(
-        pixel_size=(float(size[0]), float(size[1])) if size else None,
-        voltage=said.get("voltage_kV"),
-        temperature=said.get("temperature_K"),
-        origin=str(said.get("origin", "none")),
-    )
+    try:
+        return Calibration(
+            pixel_size=(float(size[0]), float(size[1])) if size else None,
+            voltage=_number(said.get("voltage_kV")),
+            temperature=_number(said.get("temperature_K")),
+            origin=str(said.get("origin", "none")),
+        )
+    except (TypeError, ValueError, LookupError) as error:
+        raise AnalysisError(
+            "the calibration of the run can't be understood: pixel_size_nm must be two numbers, "
+            f"voltage_kV and temperature_K one each ({type(error).__name__}: {error})"[:300]
+        ) from error
+
+
+def _number(said: Any) -> float | None:
+    return None if said is None else float(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
 from .fractions import EDGE_ERROR, Fractions, fractions
 from .gather import Prior
+from .ghost import Ghost, ghost
 from .grains import Grains, name_grains
 from .groups import group
 from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
@@ -22,6 +23,9 @@ from .ring_views import RingViews, draw_rings
 from .specimen import SMOOTH, contrast, specimen
 from .spectrum import spectrum
 
+FRINGED = 1e-8
+"""Factor of the false alarms in an image that lies over a copy of itself: fringes through its
+spectrum double the background at places, and so must the threshold."""
 WAVES = 1.2
 """Longest waves that a field must hold."""
 
@@ -100,6 +104,8 @@ class Found:
     orientation: Orientation
     fractions: Fractions
     rings: RingViews
+    notes: tuple[str, ...] = ()
+    """Doubts about the image."""
 
 
 def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
@@ -109,6 +115,9 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     size = (image.shape[0] * limits.pixel[0], image.shape[1] * limits.pixel[1])
     shape = tuple(max(1, round(edge / limits.map_pixel)) for edge in size)
     grid = Grid((shape[0], shape[1]), size)
+    twice = ghost(view, limits.k_min, limits.k_max, limits.workers)
+    if twice is not None:
+        limits = replace(limits, false_alarms=limits.false_alarms * FRINGED)
     seen, spectra, single = look(view, limits.optics)
     found = detect(view, seen, single, spectra, limits.optics)
     inside = _inside(view, found, grid, limits)
@@ -133,6 +142,16 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         orientations(found, grain, grains, known, label > UNKNOWN),
         fractions(at, classes > VACUUM, grains.posterior, grid, EDGE_ERROR * limits.windows[0]),
         draw_rings(view, found, grid, limits.rings, limits.fringes),
+        () if twice is None else (_doubt(twice, limits),),
+    )
+
+
+def _doubt(twice: Ghost, limits: Limits) -> str:
+    """What a second exposure means for the result."""
+    unit = "nm" if limits.calibrated else "px"
+    return (
+        f"the image lies over a copy of itself {np.hypot(*twice.shift):.1f} {unit} away, a second "
+        "exposure: spots had to be twice as strong, and places, areas and grains are doubtful"
     )
 
 

@@ -121,7 +121,7 @@ class PhaseMapper:
         for number in range(len(images)):
             image, note = clean(to_host(images[number]))
             found.append(analyse(image, limits, known))
-            notes += [f"frame {number}: {text}" for text in note]
+            notes += [f"frame {number}: {text}" for text in (*note, *found[-1].notes)]
         said = assemble(found, limits, known, calibration, notes)
         if limits.calibrated:
             return said

@@ -9,6 +9,9 @@ from .burnt import fill, patches
 
 SMALLEST = 32
 """Pixels along an edge below which there is nothing to see."""
+STRIPED = 3.0
+"""Times the spectrum of the means of columns that the one of rows has, or the other way round,
+from which on there are scan lines."""
 RANGE = (1e-9, 1e12)
 """Contrast within which squares of squares are float32 numbers."""
 
@@ -48,8 +51,26 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
             f"{int(burnt.sum())} pixels lie in patches of one value (a scale bar?): they were "
             "filled with noise, and nothing is seen there"
         )
+    if image.dtype.itemsize == 1:
+        notes.append("pixels of 8 bits: what was cut off or compressed before may be missing")
+    if lines := _stripes(pixels):
+        notes.append(f"{lines} have offsets of their own (scan lines): they were taken out")
     if (clipped := np.count_nonzero(counts == counts.max()) / pixels.size) > 0.01:
         notes.append(
             f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
         )
     return pixels, notes
+
+
+def _stripes(pixels: np.ndarray) -> str | None:
+    """Say which lines, rows or columns, are brighter and darker as a whole.
+
+    The means of rows and of columns have the same spectrum but for the number of pixels in them;
+    the median over all frequencies knows nothing of single spots.
+    """
+    ny, nx = pixels.shape
+    rows, columns = (
+        float(np.median(np.abs(np.fft.rfft(pixels.mean(axis=1 - axis))[1:]))) for axis in (0, 1)
+    )
+    ratio = rows * nx / max(columns * ny, 1e-30)
+    return "rows" if ratio > STRIPED else "columns" if ratio < 1 / STRIPED else None

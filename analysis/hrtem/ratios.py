@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from .fractions import EDGE_ERROR, fractions
 from .frame import Found, Limits
+from .maps import VACUUM
 from .uncalibrated import Uncalibrated
 
 OPTIONS = 5
@@ -68,4 +70,6 @@ def _named(image: Found, answer: xr.Dataset, limits: Limits) -> Found:
     row = image.grains_at[taken] - 1
     classes[taken] = grains.classes(limits.label_above, limits.label_row_above)[row]
     confidence[taken] = grains.probability[row]
-    return replace(image, grains=grains, classes=classes, confidence=confidence)
+    edge = EDGE_ERROR * limits.windows[0]
+    shares = fractions(image.grains_at, classes > VACUUM, posterior, image.grid, edge)
+    return replace(image, grains=grains, classes=classes, confidence=confidence, fractions=shares)

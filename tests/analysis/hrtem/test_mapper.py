@@ -301,6 +301,39 @@ def test_saturation_is_told(phantom: Phantom) -> None:
     assert "saturated" in PhaseMapper()(image[None], HEADER).attrs["note"]
 
 
+def test_a_second_exposure_is_told_and_brings_no_sure_phases_that_are_not_there(
+    phantom: Phantom,
+) -> None:
+    image = phantom.image.astype(np.float32)
+    said = PhaseMapper()((image + np.roll(image, (37, -81), (0, 1)))[None], HEADER)
+    assert "a copy of itself 2.7 nm away, a second exposure" in said.attrs["note"]
+    sure = said["grain_posterior"].values.max(axis=1, initial=0) > 0.9
+    named = said["phase"].values[said["grain_posterior"].values.argmax(axis=1)[sure]]
+    assert set(named) <= {"LiF", "Li2CO3", "LiOH"}
+    plain = PhaseMapper()(image[None], HEADER)
+    assert "second exposure" not in plain.attrs.get("note", "")
+    assert said.sizes["grain"] < 2 * plain.sizes["grain"]
+
+
+def test_scan_lines_and_8_bits_are_told(phantom: Phantom) -> None:
+    image = phantom.image[:500, :640].astype(np.float32)
+    lines = image.std() * np.random.default_rng(3).standard_normal((500, 1))
+    assert "rows have offsets" in PhaseMapper()((image + lines)[None], HEADER).attrs["note"]
+    columns = (image + lines).T[None]
+    assert "columns have offsets" in PhaseMapper()(columns, HEADER).attrs["note"]
+    assert "note" not in PhaseMapper()(image[None], HEADER).attrs
+    eight = (255 * (image - image.min()) / np.ptp(image)).astype(np.uint8)
+    assert "8 bits" in PhaseMapper()(eight[None], HEADER).attrs["note"]
+
+
+@pytest.mark.slow
+def test_a_frame_of_8192_pixels_is_answered_within_memory() -> None:
+    image = np.random.default_rng(0).poisson(40, (1, 8192, 8192)).astype(np.uint16)
+    said = PhaseMapper()(image, HEADER)
+    assert said.sizes["spot"] <= 2
+    assert max(said.sizes["ky"], said.sizes["kx"]) <= 512
+
+
 @pytest.mark.parametrize(
     "shape", [(64, 64), (65, 67), (33, 40), (127, 1023), (1021, 509), (64, 2048)]
 )
@@ -330,7 +363,11 @@ def test_a_crystal_smaller_than_a_window_is_seen(phantom: Phantom) -> None:
         (np.full((1, 64, 64), np.nan), 0.03, "no finite pixel"),
         (np.zeros((1, 256, 256)), 0.5, "shows no lattice"),
         (np.zeros((1, 256, 256)), 1e-6, "the field is"),
+        (np.zeros((1, 256, 256)), 1e3, "shows no lattice"),
+        (np.zeros((1, 256, 256)), 1e-9, "the field is"),
         (np.zeros((1, 256, 256)), 0.0, "must be positive"),
+        (np.zeros((1, 256, 256)), -0.03, "must be positive"),
+        (np.zeros((1, 256, 256)), float("inf"), "must be positive"),
         (np.zeros((1, 256, 256)), float("nan"), "must be positive"),
     ],
 )
