@@ -9,7 +9,7 @@ import numpy as np
 from .candidates import Candidates
 from .columns import Variable, classes, frames, table
 from .frame import Found, Limits
-from .grains import FITS, ZONE, Grains
+from .grains import FITS, LEAST, ZONE, Grains
 from .maps import UNKNOWN
 from .spot_table import indices
 
@@ -120,7 +120,7 @@ def _fitting(one: Found, known: Candidates) -> np.ndarray:
     """Names of the phases that fit each grain, most probable first."""
     names = []
     for row in one.grains.posterior:
-        order = [n for n in np.argsort(-row) if row[n] >= FITS]
+        order = [n for n in np.argsort(-row) if row[n] >= max(FITS * row.max(), LEAST)]
         names.append(",".join(known.names[n] for n in order))
     return np.array(names, dtype=str) if names else np.zeros(0, "<U1")
 

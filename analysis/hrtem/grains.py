@@ -18,8 +18,9 @@ from .matches import COLLINEAR, bases
 
 SPOT, ROW, ZONE = 0, 1, 2
 """Kinds of grains: one spot, one row of spots, spots in two directions."""
-FITS = 0.05
-"""A phase is listed among those that fit a grain from this posterior on."""
+FITS, LEAST = 0.05, 0.005
+"""A phase is listed among those that fit a grain from this share of the best one's posterior on,
+and from this posterior on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ ROUNDS = 6
 STRAYS = 0.4
 """Probability, before looking, that a single spot or row is no candidate: a sum of others, a
 neighbour's."""
-STRANGE = 0.3
+STRANGE = 0.5
 """Share of grains of no candidate that have the structure of one, with a cell of another size."""
 CLIMBS = 4
 """Maxima of the posterior of the correction that are climbed."""

@@ -227,3 +227,15 @@ def test_what_is_abundant_in_the_image_is_likelier_elsewhere(known: Candidates) 
     among = weigh([row, *lithium], known, power=[np.ones(1), *light])
     index = known.names.index("LiF")
     assert among.posterior[0, index] > alone.posterior[0, index]
+
+
+def test_the_structure_of_a_candidate_with_another_cell_is_unknown(known: Candidates) -> None:
+    """Rock salt, 5 % larger than LiF, beside grains that fix the scale."""
+    names, zones = ["Li", "LiOH", "Li2CO3", "Li2O"], [(0, 0, 1), (1, 0, 0), (1, 0, 1), (0, 1, 1)]
+    groups = [zone(name, uvw, n) for n, (name, uvw) in enumerate(zip(names, zones, strict=True))]
+    light = [power(*of) for of in zip(names, zones, strict=True)]
+    stranger = zone("LiF", (0, 1, 1), 0.4) / 1.05
+    prior = Prior(0.01, 0.004, 0.002, 0.1, 8.3)
+    found = weigh([*groups, stranger], known, prior, 0.003, [*light, power("LiF", (0, 1, 1))])
+    assert found.posterior[-1, -1] > 0.5
+    assert (found.posterior[:-1, -1] < 0.5).all()
