@@ -11,6 +11,7 @@ from .components import Sightings, join, link
 from .crop import View
 from .envelopes import BLUR, Plane, envelopes, plane
 from .groups import overlaps
+from .lens import Flipped
 from .network import CANDIDATE, second_look, thresholds
 from .peaks import find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
 from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
@@ -19,6 +20,8 @@ from .tiles import Tiling, tile_power, tiling
 
 AZIMUTHAL = 64
 """Tiles, at least, that tell how the background varies around the rings."""
+SPREAD = 1.0
+"""Reach of a zero of the lens into an envelope, over 1 / window."""
 RANGE = 1e-3
 """Power over that of the strongest reflection of the place below which none is believed."""
 
@@ -138,7 +141,12 @@ def _profile(z: np.ndarray, bins: Rings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def detect(
-    view: View, seen: Sightings, single: float, spectra: list[Spectra], optics: Optics
+    view: View,
+    seen: Sightings,
+    single: float,
+    spectra: list[Spectra],
+    optics: Optics,
+    flipped: Flipped | None = None,
 ) -> Reflections:
     """Link the sightings, find their regions, and measure each in a window matched to it."""
     label = link(seen, single)
@@ -151,6 +159,8 @@ def detect(
     source = plane(view, optics.windows[0] / 8, BLUR * optics.windows[0])
     noise = spectra[0].background.at(seen.y[best], seen.x[best], ky, kx) * source.noise_gain
     power = envelopes(source, ky, kx, optics.workers)
+    if flipped is not None:
+        _sharpen(power, source, ky, kx, flipped, optics)
     support = draw_support(
         label,
         seen.y[used],
@@ -160,7 +170,29 @@ def detect(
         source.pixel,
     )
     found = regions(power, noise, support, source.pixel)
-    return settle(view, found, ky[found.component], kx[found.component], spectra, source, optics)
+    ky, kx = ky[found.component], kx[found.component]
+    return settle(view, found, ky, kx, spectra, source, optics, flipped)
+
+
+def _sharpen(
+    power: np.ndarray,
+    source: Plane,
+    ky: np.ndarray,
+    kx: np.ndarray,
+    flipped: Flipped,
+    optics: Optics,
+) -> None:
+    """Take the envelopes of the flipped image where they stand higher, in place.
+
+    A lens that splits a spot carries its fringes to two sides of the grain.
+    """
+    rows = np.flatnonzero(flipped.split(ky, kx, np.full(len(ky), SPREAD / optics.windows[0])))
+    if not rows.size:
+        return
+    other = plane(flipped.view, optics.windows[0] / 8, source.blur)
+    sharp = envelopes(other, ky[rows], kx[rows], optics.workers)
+    better = sharp.max(axis=(1, 2)) > power[rows].max(axis=(1, 2))
+    power[rows[better]] = sharp[better]
 
 
 def settle(
@@ -171,6 +203,7 @@ def settle(
     spectra: list[Spectra],
     source: Plane,
     optics: Optics,
+    flipped: Flipped | None,
 ) -> Reflections:
     """Refine k on each region; drop what noise explains and what was found twice."""
     limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
@@ -181,6 +214,7 @@ def settle(
         (ky, kx),
         limits,
         spectra[-1].background,
+        flipped,
     )
     sign = np.where((fine.kx < 0) | ((fine.kx == 0) & (fine.ky < 0)), -1.0, 1.0)
     ky, kx = fine.ky * sign, fine.kx * sign

@@ -16,12 +16,13 @@ from .gather import Prior
 from .ghost import Ghost, ghost
 from .grains import Grains, name_grains
 from .groups import group
+from .lens import Flipped, flip, lens_of
 from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
 from .orientation import Orientation, orientations
 from .regions import union
 from .ring_views import RingViews, draw_rings
 from .specimen import SMOOTH, contrast, specimen
-from .spectrum import spectrum
+from .spectrum import power_spectrum, spectrum
 
 FRINGED = 1e-8
 """Factor of the false alarms in an image that lies over a copy of itself: fringes through its
@@ -115,15 +116,19 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     size = (image.shape[0] * limits.pixel[0], image.shape[1] * limits.pixel[1])
     shape = tuple(max(1, round(edge / limits.map_pixel)) for edge in size)
     grid = Grid((shape[0], shape[1]), size)
+    power = power_spectrum(view)
     twice = ghost(view, limits.k_min, limits.k_max, limits.workers)
     if twice is not None:
         limits = replace(limits, false_alarms=limits.false_alarms * FRINGED)
+    flipped = _flipped(view, power) if limits.calibrated and twice is None else None
     seen, spectra, single = look(view, limits.optics)
-    found = detect(view, seen, single, spectra, limits.optics)
+    found = detect(view, seen, single, spectra, limits.optics, flipped)
     inside = _inside(view, found, grid, limits)
     grain = group(found.regions.mask)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
-    found, grain, grains = complete(view, found, grain, grains, known, spectra, limits.optics)
+    found, grain, grains = complete(
+        view, found, grain, grains, known, spectra, limits.optics, flipped
+    )
     at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     label = grains.classes(limits.label_above, limits.label_row_above)
@@ -133,7 +138,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         classes,
         confidence,
         at,
-        *spectrum(view),
+        *spectrum(view, power),
         *_profile(spectra, limits),
         single,
         found,
@@ -153,6 +158,12 @@ def _doubt(twice: Ghost, limits: Limits) -> str:
         f"the image lies over a copy of itself {np.hypot(*twice.shift):.1f} {unit} away, a second "
         "exposure: spots had to be twice as strong, and places, areas and grains are doubtful"
     )
+
+
+def _flipped(view: View, power: np.ndarray) -> Flipped | None:
+    """The image with the signs of its lens turned back; None where no lens is seen."""
+    lens = lens_of(view, power)
+    return None if lens is None else flip(view, lens)
 
 
 def _check_field(shape: tuple[int, ...], limits: Limits) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .background import Background
 from .crop import View
+from .lens import Flipped
 
 WINDOW = 7.0
 """Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.75 D)."""
@@ -27,6 +28,8 @@ SPAN = 5
 """Steps of half of 1 / length to each side on which the power is known for the mean shift."""
 CHUNK = 48
 """Windows in memory at a time."""
+SPLIT = 1.5
+"""Reach of a zero of the lens, over 1 / length."""
 BLOCKS = 32
 """Blocks along an edge of a window, about."""
 
@@ -56,12 +59,37 @@ def refine(
     k: tuple[np.ndarray, np.ndarray],
     limits: tuple[float, float],
     background: Background,
+    flipped: Flipped | None = None,
 ) -> Refined:
     """Climb to the maximum of power over `background` near `k` = (ky, kx).
 
     `place` and `spread` are the (y, x) centres and standard deviations of the regions, `limits`
-    the shortest and longest window.
+    the shortest and longest window. Where a zero of the lens may split the spot it is looked for
+    in the `flipped` image too, and where it is stronger believed: fringes that the lens carried
+    there straight are strongest there, those of second order as they are.
     """
+    plain = _refine(view, place, spread, k, limits, background)
+    if flipped is None:
+        return plain
+    rows = np.flatnonzero(flipped.split(k[0], k[1], SPLIT / plain.length))
+    if not rows.size:
+        return plain
+    parts = [(v[0][rows], v[1][rows]) for v in (place, spread, k)]
+    other = _refine(flipped.view, parts[0], parts[1], parts[2], limits, background)
+    better = other.snr > plain.snr[rows]
+    for name in ("ky", "kx", "snr"):
+        getattr(plain, name)[rows[better]] = getattr(other, name)[better]
+    return plain
+
+
+def _refine(
+    view: View,
+    place: tuple[np.ndarray, np.ndarray],
+    spread: tuple[np.ndarray, np.ndarray],
+    k: tuple[np.ndarray, np.ndarray],
+    limits: tuple[float, float],
+    background: Background,
+) -> Refined:
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
@@ -158,18 +186,25 @@ def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.nd
 
 
 def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
-    """Sums over blocks of windows and waves times the pixels, complex64 [n, y, x]."""
+    """Sums over blocks of windows and waves times the pixels, complex64 [n, y, x].
+
+    One window at a time, which stays in the cache.
+    """
     (many, my, by), (_, mx, bx) = along_y.wave.shape, along_x.wave.shape
-    pixels = np.zeros((many, my * by, mx * bx), np.float32)
-    for n, (y, x) in enumerate(zip(along_y.first, along_x.first, strict=True)):
-        part = image[y : y + along_y.pixels, x : x + along_x.pixels]
-        pixels[n, : along_y.pixels, : along_x.pixels] = part
     waves = np.stack([along_y.wave.real, along_y.wave.imag], axis=2)
-    both = waves @ pixels.reshape(many, my, by, mx * bx)
-    rows = np.empty((many, my, mx * bx), np.complex64)
-    rows.real, rows.imag = both[:, :, 0], both[:, :, 1]
-    rows *= along_x.wave.reshape(many, 1, -1)
-    total: np.ndarray = rows.reshape(many, my, mx, bx).sum(axis=3)
+    across = along_x.wave.reshape(many, 1, -1)
+    pixels = np.zeros((my * by, mx * bx), np.float32)
+    inner = pixels[: along_y.pixels, : along_x.pixels]
+    both = np.empty((my, 2, mx * bx), np.float32)
+    rows = np.empty((my, mx * bx), np.complex64)
+    ones = np.ones(bx, np.complex64)
+    total = np.empty((many, my, mx), np.complex64)
+    for n, (y, x) in enumerate(zip(along_y.first, along_x.first, strict=True)):
+        inner[:] = image[y : y + along_y.pixels, x : x + along_x.pixels]
+        np.matmul(waves[n], pixels.reshape(my, by, mx * bx), out=both)
+        rows.real, rows.imag = both[:, 0], both[:, 1]
+        rows *= across[n]
+        np.matmul(rows.reshape(my, mx, bx), ones, out=total[n])
     return total
 
 

@@ -54,12 +54,12 @@ def contrast(
     for whole in _bands((ny, nx), view.pixel, k_limits):
         band = whole & spotless
         part = np.where(band, view.spectrum, np.complex64(0))
-        part *= np.float32(1 / np.sqrt(max(int(band.sum()), 1)))
         size = (ny, nx)
         if fine:
             part, size = _every_other(part), (ny // 2, nx // 2)
         field = scipy.fft.irfft2(part, s=size, workers=workers)
         blocks = _block_mean(np.square(field, out=field), shape)
+        blocks /= np.float32(max(int(np.count_nonzero(band)), 1))
         sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
         powers.append(scipy.ndimage.gaussian_filter(blocks, sigma, mode="nearest"))
     floor = np.finfo(np.float32).tiny + 1e-9 * float(powers[0].max())

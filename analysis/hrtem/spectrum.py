@@ -11,16 +11,13 @@ LARGEST = 512
 """Pixels along an edge of the picture, at most."""
 
 
-def spectrum(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def spectrum(view: View, power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log10 of the Hann-windowed power, float32 [ky, kx] with k = 0 in the middle; its ky and kx.
 
-    Bins are averaged in squares until the picture is small enough.
+    `power` is the `power_spectrum` of `view`. Bins are averaged in squares until the picture is
+    small enough.
     """
     ny, nx = view.image.shape
-    half = _hann(view.spectrum)
-    power = np.square(half.real)
-    power += np.square(half.imag)
-    power *= np.float32(1 / (ny * nx)) ** 2
     right = scipy.fft.fftshift(power[:, : nx // 2], axes=0)
     mirrored = power[-np.arange(ny) % ny, 1 : nx // 2 + 1][:, ::-1]
     full = np.concatenate([scipy.fft.fftshift(mirrored, axes=0), right], axis=1)
@@ -36,6 +33,15 @@ def spectrum(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ky[: my * fy].reshape(my, fy).mean(axis=1),
         kx[: mx * fx].reshape(mx, fx).mean(axis=1),
     )
+
+
+def power_spectrum(view: View) -> np.ndarray:
+    """Power of the whole image under Hann windows, float32 [ky, kx] in fft order, kx from 0 up."""
+    half = _hann(view.spectrum)
+    power = np.asarray(np.square(half.real))
+    power += np.square(half.imag)
+    power *= np.float32(1 / view.image.size) ** 2
+    return power
 
 
 def _hann(half: np.ndarray) -> np.ndarray:

@@ -1,0 +1,256 @@
+"""What the lens did: the phase of its transfer function, read off the Thon rings of the image.
+
+Beyond the first zero of sin(chi) neighbouring frequencies have opposite signs, which splits the
+spot of a small grain and carries its fringes off. Turning the signs back (phase flipping) undoes
+that, and leaves the power of noise as it is at every frequency.
+chi: Kirkland, Advanced Computing in Electron Microscopy (2010), chapter 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+import scipy.optimize
+
+from .crop import View
+
+WAVELENGTH = 1.9687e-3
+"""nm, at 300 kV. Rings tell two products with it, so any voltage may be taken for them."""
+DEFOCUS = np.arange(-200.0, 61.0, 2.0)
+"""nm at 300 kV: what is tried."""
+SPHERICAL = np.arange(0.0, 2.81, 0.025)
+"""mm at 300 kV: what is tried."""
+TWOFOLD = (0.0, 3.0, 6.0, 9.0)
+"""nm of astigmatism that are tried, in DIRECTIONS."""
+DIRECTIONS = 8
+RING = 0.04
+"""Width of the rings that the power is averaged over, 1/nm."""
+SECTORS = 12
+ENOUGH = 300_000
+"""Bins that tell the rings well enough."""
+ROWS = 32
+"""Rows whose signs are turned at a time: they stay in the cache."""
+LOWEST, HIGHEST = 2.0, 8.3
+"""1/nm. Below, the edges of the specimen shine."""
+SMOOTH = 5
+"""Powers of k in the part of log power that isn't rings."""
+BAND = 1.2
+"""Width of the bands that rings must be seen in, 1/nm."""
+SEEN = 0.3
+"""Correlation of log power with the rings from which they are seen in a band."""
+CLEAR = 0.6
+"""... in the best band, at least."""
+CONTRARY = -0.12
+"""... and below which they are others than these."""
+BANDS = 2
+"""Neighbouring bands, at least, in which they must be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """The phase of a transfer function."""
+
+    numbers: tuple[float, float, float, float]
+    """Defocus (nm), spherical aberration (mm), astigmatism along cos and sin of twice the azimuth
+    from x (nm), all as a lens at 300 kV would have them."""
+    highest: float
+    """1/nm: the fit is good up to here, half a band beyond the last ring that is seen."""
+
+    def sign(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+        """Whether sin(chi) is negative at frequencies in 1/nm; as at `highest` beyond it."""
+        squared = np.asarray(kx * kx + ky * ky)
+        near = np.minimum(squared, self.highest**2)
+        inward = near / np.maximum(squared, 1e-12)
+        half = _chi(self.numbers, near, (kx * kx - ky * ky) * inward, 2 * kx * ky * inward)
+        half *= 0.5 / np.pi
+        half -= np.floor(half)
+        return np.asarray(half >= 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped:
+    """An image with the signs of its lens turned back."""
+
+    view: View
+    lens: Lens
+
+    def split(self, ky: np.ndarray, kx: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """Which k have a zero of the lens within `reach` of them, along k."""
+        k = np.maximum(np.hypot(ky, kx), 1e-9)
+        steps = 1 + np.linspace(-1, 1, 9) * (reach / k)[:, None]
+        signs = self.lens.sign(ky[:, None] * steps, kx[:, None] * steps)
+        return np.asarray(signs.any(axis=1) & ~signs.all(axis=1))
+
+
+def flip(view: View, lens: Lens) -> Flipped:
+    """Turn back the signs that `lens` gave to the frequencies of `view`."""
+    ny, nx = view.image.shape
+    ky = np.fft.fftfreq(ny, view.pixel[0]).astype(np.float32)[:, None]
+    kx = np.fft.rfftfreq(nx, view.pixel[1]).astype(np.float32)[None, :]
+    spectrum = view.spectrum.copy()
+    for start in range(0, ny, ROWS):
+        part = spectrum[start : start + ROWS]
+        np.negative(part, out=part, where=lens.sign(ky[start : start + ROWS], kx))
+    image = scipy.fft.irfft2(spectrum, s=(ny, nx))
+    return Flipped(replace(view, image=image, spectrum=spectrum), lens)
+
+
+def lens_of(view: View, power: np.ndarray) -> Lens | None:
+    """Fit the rings of `power` [ky, kx] (fft order, kx >= 0); None where none are seen.
+
+    Log power is taken for a polynomial of k and some of cos(2 chi).
+    """
+    cells = _cells(power.shape, (1 / view.size[0], 1 / view.size[1]))
+    if len(cells.k) < 2 * BAND / RING:
+        return None
+    floor = np.finfo(np.float32).tiny
+    logs = np.bincount(cells.cell, np.log(power.ravel()[cells.bins] + floor), cells.count.size)
+    mean = logs.reshape(cells.count.shape) / np.maximum(cells.count, 1)
+    radial = np.average(mean, axis=0, weights=cells.count)
+    rest = mean - cells.smooth @ (cells.smooth.T @ radial)
+    numbers = _climb(_start(rest, cells), rest, cells)
+    highest = _visible(numbers, rest, cells)
+    return None if highest is None else Lens(numbers, highest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Bins of a spectrum sorted into sectors and rings."""
+
+    bins: np.ndarray
+    """Flat bins that are used."""
+    cell: np.ndarray
+    """... and the cell of each, sector * rings + ring."""
+    count: np.ndarray
+    """Bins of each, [sector, ring]."""
+    k: np.ndarray
+    """|k| of each ring."""
+    angle: np.ndarray
+    """Azimuth of each sector from x."""
+    smooth: np.ndarray
+    """Orthogonal powers of k, [ring, power]."""
+
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `_chi` asks of the cells, [sector, ring]."""
+        squared = np.tile(self.k**2, (len(self.angle), 1))
+        twice = 2 * self.angle[:, None]
+        return squared, squared * np.cos(twice), squared * np.sin(twice)
+
+
+@lru_cache(maxsize=4)
+def _cells(shape: tuple[int, int], step: tuple[float, float]) -> _Cells:
+    ky = np.fft.fftfreq(shape[0], 1 / (shape[0] * step[0]))[:, None]
+    kx = (np.arange(shape[1]) * step[1])[None, :]
+    ring = (np.hypot(ky, kx) / RING).astype(int)
+    low, top = int(LOWEST / RING), int(min(HIGHEST, np.abs(ky).max(), kx.max()) / RING) - 1
+    use = (ring >= low) & (ring < top) & (np.abs(ky) > 2.5 * step[0]) & (kx > 2.5 * step[1])
+    sector = ((np.arctan2(ky, kx) / np.pi + 0.5) * SECTORS).astype(int)
+    bins = np.flatnonzero(use)
+    bins = bins[:: max(1, len(bins) // ENOUGH)]
+    many = max(top - low, 0)
+    cell = (np.minimum(sector, SECTORS - 1) * many + ring - low).ravel()[bins]
+    k = (np.arange(low, low + many) + 0.5) * RING
+    powers = (k[:, None] / HIGHEST) ** np.arange(SMOOTH)
+    return _Cells(
+        bins,
+        cell,
+        np.bincount(cell, minlength=SECTORS * many).reshape(SECTORS, many),
+        k,
+        ((np.arange(SECTORS) + 0.5) / SECTORS - 0.5) * np.pi,
+        np.linalg.qr(powers)[0] if many else powers,
+    )
+
+
+def _chi(
+    numbers: tuple[float, ...], squared: np.ndarray, along: np.ndarray, across: np.ndarray
+) -> np.ndarray:
+    """Chi where |k|^2 is `squared`, kx^2 - ky^2 `along` and 2 kx ky `across`."""
+    defocus, spherical, one, two = (np.pi * WAVELENGTH * v for v in numbers)
+    chi = squared * (0.5e6 * WAVELENGTH**2 * spherical)
+    chi += defocus
+    chi *= squared
+    chi += along * one
+    chi += across * two
+    return np.asarray(chi)
+
+
+@lru_cache(maxsize=4)
+def _table(rings: tuple[float, ...]) -> np.ndarray:
+    """Unit rings of each lens without astigmatism, float32 [defocus, spherical, ring]."""
+    k = np.array(rings)
+    powers = np.linalg.qr((k[:, None] / HIGHEST) ** np.arange(SMOOTH))[0].astype(np.float32)
+    table = np.empty((len(DEFOCUS), len(SPHERICAL), len(k)), np.float32)
+    for rows, defocus in zip(table, DEFOCUS, strict=True):
+        third = 1e6 * WAVELENGTH**2 * SPHERICAL[:, None] * k**2
+        chi = np.pi * WAVELENGTH * k**2 * (defocus + third / 2)
+        across = 2 * WAVELENGTH * k * (defocus + third) * RING
+        rows[:] = -np.cos(2 * chi) * np.sinc(across)
+        rows -= (rows @ powers) @ powers.T
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 0.2 * np.sqrt(len(k)))
+    return table
+
+
+def _start(rest: np.ndarray, cells: _Cells) -> tuple[float, float, float, float]:
+    """The best of all lenses tried: astigmatism is a defocus of each sector's own."""
+    table = _table(tuple(cells.k.tolist()))
+    each = (table.reshape(-1, table.shape[2]) @ rest.T.astype(np.float32)).T
+    each = each.reshape(SECTORS, *table.shape[:2])
+    step = DEFOCUS[1] - DEFOCUS[0]
+    best, numbers = -np.inf, (0.0, 0.0, 0.0, 0.0)
+    for size in TWOFOLD:
+        for turn in np.arange(DIRECTIONS if size else 1) * (2 * np.pi / DIRECTIONS):
+            shifts = np.rint(size * np.cos(2 * cells.angle - turn) / step).astype(int)
+            total = sum(np.roll(one, -s, axis=0) for one, s in zip(each, shifts, strict=True))
+            d, c = np.unravel_index(int(np.argmax(total)), table.shape[:2])
+            if total[d, c] > best:
+                best = float(total[d, c])
+                along = size * np.exp(1j * turn)
+                numbers = (float(DEFOCUS[d]), float(SPHERICAL[c]), along.real, along.imag)
+    return numbers
+
+
+def _climb(
+    start: tuple[float, ...], rest: np.ndarray, cells: _Cells
+) -> tuple[float, float, float, float]:
+    """Maximise the correlation with the rings over all numbers of the lens."""
+    places = cells.places
+    weight = np.sqrt(cells.count)
+
+    def cost(numbers: np.ndarray) -> float:
+        wave = -np.cos(2 * _chi(tuple(numbers), *places))
+        wave -= wave.mean()
+        return float(-(weight * wave * rest).sum() / np.sqrt((weight * wave * wave).sum()))
+
+    simplex = np.array(start) + np.vstack([np.zeros(4), np.diag([2.0, 0.03, 2.0, 2.0])])
+    options = {"initial_simplex": simplex, "maxfev": 250, "xatol": 0.03, "fatol": 1e-4}
+    found = scipy.optimize.minimize(cost, start, method="Nelder-Mead", options=options).x
+    return (float(found[0]), float(found[1]), float(found[2]), float(found[3]))
+
+
+def _visible(numbers: tuple[float, ...], rest: np.ndarray, cells: _Cells) -> float | None:
+    """Where the rings end; None where they are seen in too few bands, or others are seen."""
+    wave = -np.cos(2 * _chi(numbers, *cells.places))
+    band = ((cells.k - cells.k[0]) / BAND).astype(int)
+    like = np.array([_alike(wave, rest, cells.count, band == n) for n in range(band[-1] + 1)])
+    best = int(like.argmax())
+    last = best
+    while last + 1 < len(like) and like[last + 1] > SEEN:
+        last += 1
+    first = best
+    while first > 0 and like[first - 1] > SEEN:
+        first -= 1
+    if like[best] < CLEAR or last - first + 1 < BANDS or like[1 : last + 1].min() < CONTRARY:
+        return None
+    return float(cells.k[band == last][-1] + BAND / 2)
+
+
+def _alike(wave: np.ndarray, rest: np.ndarray, count: np.ndarray, part: np.ndarray) -> float:
+    """Weighted correlation of the two over some rings."""
+    weight = count[:, part].astype(float)
+    one, two = (v[:, part] - np.average(v[:, part], weights=weight) for v in (wave, rest))
+    size = np.sqrt((weight * one * one).sum() * (weight * two * two).sum())
+    return float((weight * one * two).sum() / max(size, 1e-30))

@@ -1,0 +1,80 @@
+"""The lens is read off its rings, and what it did to small grains is undone."""
+
+import numpy as np
+import pytest
+
+from beamside.analysis.hrtem.crop import View, fourier_crop
+from beamside.analysis.hrtem.detect import Optics, look
+from beamside.analysis.hrtem.lens import flip, lens_of
+from beamside.analysis.hrtem.refine import refine
+from beamside.analysis.hrtem.spectrum import power_spectrum
+from beamside.models.phantoms.optics import Microscope, aberration
+
+PIXEL = 0.03
+SIZE = 768
+LENSES = [
+    Microscope(voltage=300.0, spherical=1.2, defocus=-58.0, astigmatism=2.0),
+    Microscope(voltage=200.0, spherical=0.5, defocus=-90.0, astigmatism=5.0),
+    Microscope(voltage=300.0, spherical=0.01, defocus=-40.0, astigmatism=4.0),
+]
+
+
+def frequencies() -> tuple[np.ndarray, np.ndarray]:
+    return np.fft.fftfreq(SIZE, PIXEL)[:, None], np.fft.rfftfreq(SIZE, PIXEL)[None, :]
+
+
+def through(matter: np.ndarray, lens: Microscope) -> np.ndarray:
+    """What a weak phase object looks like behind a lens, with a little noise."""
+    ky, kx = frequencies()
+    passed = np.fft.rfft2(matter) * np.sin(aberration(lens, ky, kx))
+    passed *= np.exp(-(((ky**2 + kx**2) / 60) ** 2))
+    noise = np.random.default_rng(2).standard_normal(matter.shape)
+    return (np.fft.irfft2(passed) + 0.1 * noise).astype(np.float32)
+
+
+def film(seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((SIZE, SIZE))
+
+
+def seen(image: np.ndarray) -> View:
+    return fourier_crop(image, (PIXEL, PIXEL), 8.3)
+
+
+@pytest.mark.parametrize("true", LENSES)
+def test_the_signs_of_a_lens_are_read_off_its_rings(true: Microscope) -> None:
+    view = seen(through(film(), true))
+    lens = lens_of(view, power_spectrum(view))
+    assert lens is not None
+    ky, kx = frequencies()
+    k = np.hypot(ky, kx)
+    used = (k > 2) & (k < min(lens.highest, 6.5))
+    same = (lens.sign(ky, kx) == (np.sin(aberration(true, ky, kx)) < 0))[used].mean()
+    assert lens.highest > 5
+    assert max(same, 1 - same) > 0.95
+
+
+def test_no_lens_is_read_off_noise() -> None:
+    view = seen(film().astype(np.float32))
+    assert lens_of(view, power_spectrum(view)) is None
+
+
+def test_grains_on_a_zero_of_the_lens_are_measured_nearer_to_their_lattice() -> None:
+    true = LENSES[0]
+    y, x = (np.indices((SIZE, SIZE)) + 0.5) * PIXEL
+    at = np.array([(5, 5), (5, 12), (5, 18), (12, 5), (12, 12), (12, 18), (18, 5), (18, 12)])
+    k = np.linspace(4.85, 5.05, len(at)) * np.exp(1j * np.linspace(-1.2, 1.2, len(at)))
+    matter = film()
+    for (top, left), one in zip(at, k, strict=True):
+        grain = np.hypot(y - top, x - left) < 2.2
+        matter += 3 * grain * np.cos(2 * np.pi * (one.real * x + one.imag * y))
+    view = seen(through(matter, true))
+    lens = lens_of(view, power_spectrum(view))
+    assert lens is not None
+    background = look(view, Optics((7.7, 15.0), 1.5, 8.3, 0.1, 1))[1][-1].background
+    spread = np.full(len(at), 1.1)
+    where = (at[:, 0].astype(float), at[:, 1].astype(float)), (spread, spread), (k.imag, k.real)
+    far = []
+    for flipped in (None, flip(view, lens)):
+        found = refine(view, *where, (3.85, 15.4), background, flipped)
+        far.append(float(np.abs(found.kx + 1j * found.ky - k).mean()))
+    assert far[1] < 0.7 * far[0]
