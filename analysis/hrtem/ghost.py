@@ -8,11 +8,13 @@ its power over that of its ring, and no more than the glass has.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
 
 from .crop import View
+from .tiles import hann
 
 LARGEST = 1024
 """Pixels along an edge that are looked at, in the middle."""
@@ -45,27 +47,39 @@ def ghost(view: View, k_min: float, k_max: float, workers: int = 1) -> Ghost | N
     part = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in image.shape)
     image = image[part]
     ny, nx = image.shape
-    window = np.hanning(ny + 1)[:-1, None] * np.hanning(nx + 1)[None, :-1]
-    half = scipy.fft.rfft2(image * window.astype(np.float32), workers=workers)
+    windowed = image * hann(ny)[:, None]
+    windowed *= hann(nx)
+    half = scipy.fft.rfft2(windowed, workers=workers)
     power = np.square(half.real) + np.square(half.imag)
-    ky, kx = np.fft.fftfreq(ny, view.pixel[0]), np.fft.rfftfreq(nx, view.pixel[1])
-    flat = _flattened(power, np.hypot(ky[:, None], kx[None, :]), k_min, k_max)
+    flat = _flattened(power, *_rings((ny, nx), view.pixel, k_min, k_max))
     agree = scipy.fft.irfft2(flat, s=(ny, nx), workers=workers)
     return _peak(agree, view.pixel)
 
 
-def _flattened(power: np.ndarray, k: np.ndarray, k_min: float, k_max: float) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _rings(
+    shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_max: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flat bins from k_min to k_max off the axes (scan lines, edges), and the ring of each."""
+    ky, kx = np.fft.fftfreq(shape[0], pixel[0]), np.fft.rfftfreq(shape[1], pixel[1])
+    k = np.hypot(ky[:, None], kx[None, :])
+    inside = (k >= k_min) & (k <= k_max)
+    inside[0], inside[:, 0] = False, False
+    bins = np.flatnonzero(inside)
+    return bins, np.minimum((k.ravel()[bins] / k_max * 64).astype(int), 63)
+
+
+def _flattened(power: np.ndarray, bins: np.ndarray, ring: np.ndarray) -> np.ndarray:
     """Power over the median of its ring, clipped, its mean taken off; 0 elsewhere."""
-    inside = (k >= k_min) & (k <= k_max) & (power > 0)
-    inside[0], inside[:, 0] = False, False  # scan lines, edges
-    flat = np.zeros_like(power)
-    if not inside.any():
-        return flat
-    ring = np.minimum((k[inside] / k_max * 64).astype(int), 63)
-    level = np.bincount(ring, np.log(power[inside]), 64) / np.maximum(np.bincount(ring), 1)[:64]
-    clipped = np.minimum(power[inside] / np.exp(level[ring]), CLIPPED)
-    flat[inside] = clipped - clipped.mean()
-    return flat
+    flat = np.zeros(power.size, power.dtype)
+    values = power.ravel()[bins]
+    if not values.any():
+        return flat.reshape(power.shape)
+    logs = np.log(np.maximum(values, np.finfo(power.dtype).tiny))
+    level = np.bincount(ring, logs, 64) / np.maximum(np.bincount(ring, minlength=64), 1)
+    clipped = np.minimum(values * np.exp(-level)[ring], CLIPPED)
+    flat[bins] = clipped - clipped.mean()
+    return flat.reshape(power.shape)
 
 
 def _peak(agree: np.ndarray, pixel: tuple[float, float]) -> Ghost | None:

@@ -10,7 +10,7 @@ import scipy.fft
 
 from .crop import View
 
-TOGETHER = 4
+TOGETHER = 2
 """Tiles transformed at a time: they stay in the cache."""
 
 
@@ -81,14 +81,16 @@ def tile_power(image: np.ndarray, tiles: Tiling, columns: int, workers: int = 1)
     ny, nx = tiles.shape
     along_y = hann(ny)[:, None] / np.float32(np.sqrt(ny * nx))
     power = np.empty((*tiles.grid, ny, columns), np.float32)
+    band = np.empty((TOGETHER, ny, columns), np.complex64)
     for column, left in enumerate(tiles.columns):
         strip = image[:, left : left + nx] * hann(nx)
         strip = scipy.fft.rfft(strip, axis=1, workers=workers)[:, :columns]
         for first in range(0, len(tiles.rows), TOGETHER):
             tops = tiles.rows[first : first + TOGETHER]
-            band = np.stack([strip[top : top + ny] * along_y for top in tops])
-            band = scipy.fft.fft(band, axis=1, overwrite_x=True, workers=workers)
-            out = power[first : first + TOGETHER, column]
-            np.square(band.real, out=out)
-            out += np.square(band.imag)
+            for n, top in enumerate(tops):
+                np.multiply(strip[top : top + ny], along_y, out=band[n])
+            waves = scipy.fft.fft(band[: len(tops)], axis=1, overwrite_x=True, workers=workers)
+            parts = waves.view(np.float32)
+            np.square(parts, out=parts)
+            np.add(parts[..., 0::2], parts[..., 1::2], out=power[first : first + TOGETHER, column])
     return power.reshape(-1, ny, columns)
