@@ -101,10 +101,11 @@ def flip(view: View, lens: Lens) -> Flipped:
 def lens_of(view: View, power: np.ndarray) -> Lens | None:
     """Fit the rings of `power` [ky, kx] (fft order, kx >= 0); None where none are seen.
 
-    Log power is taken for a polynomial of k and some of cos(2 chi).
+    Nor are they in a field too small to tell one ring from the next. Log power is taken for a
+    polynomial of k and some of cos(2 chi).
     """
     cells = _cells(power.shape, (1 / view.size[0], 1 / view.size[1]))
-    if len(cells.k) < 2 * BAND / RING:
+    if len(cells.k) < BANDS * BAND / RING or not cells.count.any(axis=0).all():
         return None
     floor = np.finfo(np.float32).tiny
     logs = np.bincount(cells.cell, np.log(power.ravel()[cells.bins] + floor), cells.count.size)

@@ -58,6 +58,11 @@ def test_no_lens_is_read_off_noise() -> None:
     assert lens_of(view, power_spectrum(view)) is None
 
 
+def test_no_lens_is_read_off_a_field_of_a_few_waves() -> None:
+    view = seen(through(film(), LENSES[0])[:64, :64])
+    assert lens_of(view, power_spectrum(view)) is None
+
+
 def test_grains_on_a_zero_of_the_lens_are_measured_nearer_to_their_lattice() -> None:
     true = LENSES[0]
     y, x = (np.indices((SIZE, SIZE)) + 0.5) * PIXEL
