@@ -16,7 +16,7 @@ import orjson
 from .machine import describe
 from .streams import CASES, measure
 
-NAMES = (*CASES, "hrtem", "spool", "particles", "service")
+NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "service")
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -55,6 +55,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .particles import measure as measure_particles
 
             yield from measure_particles()
+        elif name == "latency":
+            from .latency import measure_latency
+
+            yield from measure_latency(args.frames)
         elif name == "spool":
             from .spool import measure as measure_spool
 

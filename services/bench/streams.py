@@ -67,10 +67,10 @@ def measure(case: Case, rounds: int, frames: int | None) -> dict[str, Any]:
 @contextlib.contextmanager
 def sender(case: Case, frames: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A load process, and where it sends."""
-    load = _python("load")
+    load = python("load")
     want = {"size": case.size, "frames": frames, "encoding": case.encoding}
     try:
-        endpoint = _ask(load, orjson.dumps(want).decode())["endpoint"]
+        endpoint = ask(load, orjson.dumps(want).decode())["endpoint"]
         yield load, endpoint
     finally:
         load.kill()
@@ -87,7 +87,7 @@ def _receive(
         "decode": case.decode,
         "verify": case.verify,
     }
-    receiver = _python("receivers")
+    receiver = python("receivers")
     try:
         write_line(receiver, orjson.dumps(want).decode())
         _line(receiver)
@@ -109,7 +109,8 @@ def _median(costs: list[dict[str, Any]], frames: int) -> dict[str, float]:
     }
 
 
-def _python(module: str) -> subprocess.Popen[str]:
+def python(module: str) -> subprocess.Popen[str]:
+    """Start one of the modules of this package, to be talked to line by line."""
     return subprocess.Popen(  # noqa: S603  our own interpreter and module
         [sys.executable, "-m", f"beamside.services.bench.{module}"],
         stdin=subprocess.PIPE,
@@ -133,7 +134,8 @@ def _line(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def _ask(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
+def ask(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
+    """Tell a bench process one line, and read the JSON that it answers."""
     write_line(process, line)
     answer: dict[str, Any] = orjson.loads(_line(process))
     return answer
