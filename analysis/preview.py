@@ -35,14 +35,17 @@ def preview(
     *,
     quantised: bool = True,
     percentiles: tuple[float, float] = (0.1, 99.9),
+    limits: tuple[float, float] | None = None,
 ) -> Preview:
     """Shrink `image[y, x]` to at most `size` pixels a side and quantise it to 8 bits.
+
+    The contrast window is `limits` (values), or lies between `percentiles` of the small picture.
 
     Pixels that are not finite, and the all-ones that detectors with 32 bits and more write for
     masked pixels, have no value. An image without any value has the window 0..1.
     """
     small, step = shrink(real(image), size)
-    low, high = window(small, percentiles)
+    low, high = limits or window(small, percentiles)
     if not quantised:
         return Preview(np.ascontiguousarray(small, np.float32), 1.0, 0.0, step, low, high)
     codes, scale, offset = quantise(small, low, high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from .doors import page_hosts
 from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
-from .viewer import Server, ViewState, create_app
+from .viewer import Past, Server, ViewState, create_app
 
 log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15
@@ -34,10 +35,12 @@ def run(plan: Plan, life: Life) -> int:
 
 
 async def _serve(plan: Plan, life: Life) -> int:
-    settings = plan.parsed().viewer
-    state = ViewState()
+    whole = plan.parsed()
+    settings, archive = whole.viewer, whole.archive
+    state = ViewState(memory=int(settings.memory_mb * 1e6))
+    past = Past(archive.folder if archive.enabled else None)
     hosts = page_hosts(settings)
-    server = Server(create_app(state, token=plan.token, allowed_hosts=hosts))
+    server = Server(create_app(state, token=plan.token, allowed_hosts=hosts, past=past))
     await server.start(listening_socket(settings.host, plan.page_port))
     tasks = [
         asyncio.create_task(_bus(plan.bus, state)),
@@ -50,6 +53,7 @@ async def _serve(plan: Plan, life: Life) -> int:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await server.stop()
+    await past.close()
     for task in failed:
         log.error("the page failed", error=repr(task.exception()))
     return 1 if failed else 0
@@ -91,5 +95,13 @@ def _newest(views: SpoolViews, head: dict[str, Any]) -> Frame | None:
     """The frame that was handed out; None if the spool has forgotten it already."""
     with contextlib.suppress(StreamError, OSError):
         _, *at = head["refs"][-1]
-        return views.frame(head["spool"], Place(*at))
+        return own(views.frame(head["spool"], Place(*at)))
     return None
+
+
+def own(frame: Frame) -> Frame:
+    """A frame with pixels of its own: views would keep the spool's deleted files on the disk."""
+    channels = {
+        name: replace(pixels, data=bytes(pixels.data)) for name, pixels in frame.channels.items()
+    }
+    return replace(frame, channels=channels, raw=())

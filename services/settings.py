@@ -169,6 +169,9 @@ class ViewerSettings(Section):
     token: str | None = Field(
         None, min_length=8, description="to open the page; none: a new one at each start"
     )
+    memory_mb: Positive = Field(
+        1024, description="for the frames and results that can be scrubbed through, in MB"
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="further host names the page may be reached by (a reverse proxy's)"
     )

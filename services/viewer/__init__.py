@@ -6,7 +6,8 @@
 
 from .app import create_app
 from .guard import new_token
+from .past import Past
 from .server import Server
 from .state import ViewState
 
-__all__ = ["Server", "ViewState", "create_app", "new_token"]
+__all__ = ["Past", "Server", "ViewState", "create_app", "new_token"]

@@ -1,8 +1,8 @@
-"""The JSON and binary API under /api/v1."""
+"""What there is to see under /api/v1: the status, frames, results and their variables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import Any
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -11,14 +11,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ...analysis.preview import Preview
-from ...stream.errors import WireError
 from ...stream.messages import Frame, Result
 from . import describe, pictures
 from .answers import array_answer, json_answer
-from .query import SIZES, absent, choice, refused, seconds, whole
+from .pictures import Pictures, Window
+from .query import SIZES, choice, pair, refused, seconds, whole
+from .seen import Eyes, Seen, place, same, variable
 from .state import Held, ViewState
 
 NEWEST = 1 << 62
+ENCODINGS = ("u8", "f32", "raw")
+PERCENTILES = (0.1, 99.9)
+VARIABLE = "/results/{run:path}/{frame:number}/{variable:path}"
+FRAME = "/frames/{run:path}/{frame:number}"
+RESULT = "/results/{run:path}/{frame:number}"
 
 
 class FrameNumber(Convertor[int]):
@@ -39,20 +45,22 @@ register_url_convertor("number", FrameNumber())
 
 
 class Api:
-    """Answers from one `ViewState`."""
+    """Answers from one `ViewState`, and from the archives."""
 
-    def __init__(self, state: ViewState) -> None:
+    def __init__(self, state: ViewState, eyes: Eyes, shown: Pictures) -> None:
         self.state = state
+        self.eyes = eyes
+        self.shown = shown
 
     def routes(self) -> list[Route]:
         """All addresses; a run's name may hold anything, slashes too."""
         return [
             Route("/status", self.status),
             Route("/frames/latest", self.latest_frame),
-            Route("/frames/{run:path}/{frame:number}", self.one_frame),
+            Route(FRAME, self.one_frame),
             Route("/results/latest", self.latest_result),
-            Route("/results/{run:path}/{frame:number}", self.one_result),
-            Route("/results/{run:path}/{frame:number}/{variable:path}", self.variable),
+            Route(RESULT, self.one_result),
+            Route(VARIABLE, self.variable),
         ]
 
     async def status(self, request: Request) -> Response:
@@ -63,130 +71,118 @@ class Api:
     async def latest_frame(self, request: Request) -> Response:
         """The newest frame's image, or 204 when none is newer than `after`."""
         after, wait = whole(request, "after", 0, 0, NEWEST), seconds(request)
-        source = request.query_params.get("source")
+        wanted = same(request)
 
         def look() -> Held[Frame] | None:
-            held = self.state.frames.find(lambda h: source in (None, h.message.source))
+            held = self.state.frames.find(wanted)
             return held if held and held.seq > after else None
 
         held = await self.state.wait_for(look, wait)
         return await self._image(request, held) if held else Response(status_code=204)
 
     async def one_frame(self, request: Request) -> Response:
-        """The image of one frame that is still held."""
-        run, number = _place(request)
-        held = self.state.frames.find(_is(request, run, lambda m: m.number == number))
-        if held is None:
-            raise absent(
-                f"frame {number} of run {run!r} is not held; the last {len(self.state.frames)} are"
-            )
-        return await self._image(request, held)
+        """The image of one frame, held or archived."""
+        return await self._image(request, await self.eyes.frame(request))
 
     async def latest_result(self, request: Request) -> Response:
         """The newest result, described, or 204 when none is newer than `after`."""
         after, wait = whole(request, "after", 0, 0, NEWEST), seconds(request)
-        wanted = request.query_params.get("analysis")
+        wanted = same(request)
 
         def look() -> Held[Result] | None:
-            held = self.state.results.find(
-                lambda h: wanted in (None, "", h.message.analysis) and bool(h.message.frames)
-            )
+            held = self.state.results.find(lambda h: wanted(h) and bool(h.message.frames))
             return held if held and held.seq > after else None
 
         held = await self.state.wait_for(look, wait)
         if held is None:
             return Response(status_code=204)
-        return self._described(held, held.message.frames[-1])
+        return await self._described(held, held.message.frames[-1])
 
     async def one_result(self, request: Request) -> Response:
         """The result of one frame, described; `wait` for it where it isn't there yet."""
-        number = _place(request)[1]
-        return self._described(await self._result(request, seconds(request)), number)
+        held = await self.eyes.result(request, seconds(request))
+        return await self._described(held, place(request)[1])
 
     async def variable(self, request: Request) -> Response:
         """One variable of one frame's result, as bytes."""
-        number, name = _place(request)[1], request.path_params["variable"]
-        enc, size = _form(request, ("u8", "f32", "raw"))
-        held = await self._result(request, 0)
-        result = held.message
-        if name not in result.data:
-            known = ", ".join(map(str, result.data.data_vars)) or "none"
-            raise absent(f"the result has no variable {name!r}; it has: {known}")
-        values = describe.values_of(result, number, name)
-        if values.ndim not in (1, 2) or values.dtype.kind not in "biufc":
-            raise refused("variable", name, "one with one or two dimensions of numbers")
-        values = values if values.ndim == 2 else values[None, :]
-        shown = await pictures.picture(
-            held, (name, number, enc, size), lambda: pictures.of_array(values, size, enc)
-        )
-        raw_shift = 1 if enc == "raw" else shown.step
-        axes = describe.axes_of(result.data, name, shown.step, raw_shift)
-        return array_answer(shown.pixels, _facts(held, number, shown, axes))
+        number, name = place(request)[1], request.path_params["variable"]
+        form = _form(request)
+        held = await self.eyes.result(request)
+        seen = variable(request, held, number, name)
+        key = ("variable", name, number, form, tuple(seen.sel.items()))
+        return await self.shown.answer(held, key, lambda: asyncio.to_thread(_picture, seen, *form))
 
-    async def _result(self, request: Request, wait: float) -> Held[Result]:
-        run, number = _place(request)
-        wanted = _is(request, run, lambda m: number in m.frames)
-        held = await self.state.wait_for(lambda: self.state.results.find(wanted), wait)
-        if held is None:
-            raise absent(
-                f"no result for frame {number} of run {run!r} is held; "
-                f"the last {len(self.state.results)} results are"
-            )
-        return held
-
-    def _described(self, held: Held[Result], number: int) -> Response:
+    async def _described(self, held: Held[Result], number: int) -> Response:
         result = held.message
-        image = self.state.frames.find(
-            lambda h: (
-                (h.message.source, h.message.run, h.message.number)
-                == (result.source, result.run, number)
-            )
+        image = (
+            bool(held.archive)
+            or self.state.frames.at(result.run, number, lambda h: h.message.source == result.source)
+            is not None
         )
-        return json_answer(describe.describe(held, number) | {"image": image is not None})
+        key = ("described", number, image)
+        return await self.shown.answer(
+            held,
+            key,
+            lambda: asyncio.to_thread(_description, held, number, image),
+        )
 
     async def _image(self, request: Request, held: Held[Frame]) -> Response:
-        enc, size = _form(request, ("u8", "f32"))
-        frame = held.message
-        channel = choice(request, "channel", tuple(frame.channels))
-        try:
-            shown = await pictures.picture(
-                held, (channel, enc, size), lambda: pictures.of_frame(frame, channel, size, enc)
-            )
-        except WireError as error:
-            text = f"frame {frame.number} of run {frame.run!r} can't be decoded: {error}"
-            return json_answer({"error": text}, 422)
-        axes = pictures.axes_of_image(self.state.calibration(frame), shown.step)
-        return array_answer(shown.pixels, _facts(held, frame.number, shown, axes))
+        form = _form(request)
+        channel = choice(request, "channel", tuple(held.message.channels))
+        size = self.eyes.calibration(held).get("pixel_size_nm")
+
+        async def make() -> Response:
+            seen = await self.eyes.image(request, held)
+            return await asyncio.to_thread(_picture, seen, *form)
+
+        return await self.shown.answer(held, ("image", channel, form, repr(size)), make)
 
 
-def _place(request: Request) -> tuple[str, int]:
-    return request.path_params["run"], request.path_params["frame"]
+def _description(held: Held[Result], number: int, image: bool) -> Response:
+    return json_answer(describe.describe(held, number) | {"image": image})
 
 
-def _is(request: Request, run: str, fits: Callable[[Any], bool]) -> Callable[[Held[Any]], bool]:
-    source, analysis = (request.query_params.get(name) for name in ("source", "analysis"))
-    return lambda held: (
-        held.message.run == run
-        and source in (None, held.message.source)
-        and analysis in (None, "", getattr(held.message, "analysis", None))
-        and fits(held.message)
-    )
+def _picture(seen: Seen, enc: str, size: int, window: Window) -> Response:
+    """The bytes of what is seen, small enough, with headers that explain them."""
+    image = seen.image
+    shown = pictures.of_array(image, size, enc, window)
+    width = 1 if enc == "raw" else shown.step
+    axes = {dim: describe.shrunk(axis, shown.step, width) for dim, axis in seen.axes.items()}
+    return array_answer(shown.pixels, _facts(seen, shown, axes))
 
 
-def _form(request: Request, encodings: tuple[str, ...]) -> tuple[str, int]:
-    return choice(request, "enc", encodings), whole(request, "size", 1024, *SIZES)
-
-
-def _facts(held: Held[Any], number: int, shown: Preview, axes: Any) -> dict[str, Any]:
+def _facts(seen: Seen, shown: Preview, axes: Any) -> dict[str, Any]:
+    held = seen.held
     return {
         "seq": held.seq,
         "source": held.message.source,
         "run": held.message.run,
-        "frame": number,
+        "frame": seen.number,
         "scale": shown.scale,
         "offset": shown.offset,
         "low": shown.low,
         "high": shown.high,
         "step": shown.step,
         "axes": axes,
+        "full-shape": ",".join(map(str, seen.image.shape)),
+        "units": seen.units,
+        "long-name": str(seen.attrs.get("long_name", "")),
+        "sel": dict(seen.sel),
+        "from": "archive" if held.archive else "live",
     }
+
+
+def _form(request: Request) -> tuple[str, int, Window]:
+    enc, size = choice(request, "enc", ENCODINGS), whole(request, "size", 1024, *SIZES)
+    return enc, size, window(request)
+
+
+def window(request: Request) -> Window:
+    """The contrast that is asked for: `limits` in true values, or `percentiles`."""
+    limits = pair(request, "limits")
+    if limits is not None:
+        return "limits", limits
+    low, high = pair(request, "percentiles") or PERCENTILES
+    if not 0 <= low < high <= 100:
+        raise refused("percentiles", f"{low:g},{high:g}", "LOW,HIGH with 0 <= LOW < HIGH <= 100")
+    return "percentiles", (low, high)

@@ -19,8 +19,14 @@ from .. import metrics
 from .answers import json_answer, refusal
 from .api import Api
 from .guard import Guard
+from .health import Health
+from .history import History
 from .notices import Notices
+from .past import Past
+from .pictures import Pictures
+from .seen import Eyes
 from .state import ViewState
+from .values import Values
 
 STATIC = Path(__file__).with_name("static")
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -33,6 +39,7 @@ def create_app(
     allowed_hosts: Iterable[str] = LOCAL,
     name: str = "beamside",
     static: Path = STATIC,
+    past: Past | None = None,
 ) -> Starlette:
     """Make the ASGI application that shows `state` to whoever has `token`.
 
@@ -65,9 +72,16 @@ def create_app(
             Route("/metrics", figures),
             Route("/api/v1/about", about),
             WebSocketRoute("/api/v1/notices", Notices(state).answer),
-            Mount("/api/v1", routes=Api(state).routes()),
+            Mount("/api/v1", routes=_routes(state, past or Past(None))),
             Mount("/", page),
         ],
         middleware=[Middleware(Guard, token=token, allowed_hosts=allowed_hosts)],
         exception_handlers={HTTPException: refusal, Exception: refusal},
     )
+
+
+def _routes(state: ViewState, past: Past) -> list[Route]:
+    """What there is under /api/v1."""
+    eyes, shown = Eyes(state, past), Pictures(state.memory // 4)
+    parts = (Api(state, eyes, shown), History(state, past), Values(eyes), Health(state))
+    return [route for part in parts for route in part.routes()]

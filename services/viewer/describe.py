@@ -27,6 +27,7 @@ def describe(held: Held[Result], number: int) -> dict[str, Any]:
     """The part of a result that belongs to frame `number`: small values inline, images by href."""
     result = held.message
     data, index = result.data, result.frames.index(number)
+    run = held.archive or result.run
     tables = {str(dim): _rows(data, str(dim), index) for dim in data.dims if _is_table(data, dim)}
     began = result.detector_ns or result.received_ns
     return {
@@ -35,18 +36,21 @@ def describe(held: Held[Result], number: int) -> dict[str, Any]:
         "run": result.run,
         "frame": number,
         "frames": result.frames,
+        "id": held.archive or None,
+        "from": "archive" if held.archive else "live",
+        "permalink": f"/?run={quote(held.archive or result.run, safe='')}&frame={number}",
         "analysis": result.analysis,
         "error": result.error,
         "provenance": result.provenance,
         "latency_s": (result.done_ns - began) * 1e-9 if began and result.done_ns else None,
         "attrs": data.attrs,
         "dims": {
-            str(dim): _axis(data, dim)
+            str(dim): axis(data, dim)
             for dim in data.dims
             if str(dim) != "frame" and str(dim) not in tables
         },
         "variables": {
-            str(name): _variable(result, number, str(name), variable, index)
+            str(name): _variable(result, run, number, str(name), variable)
             for name, variable in data.data_vars.items()
             if not variable.dims or str(variable.dims[0]) not in tables
         },
@@ -54,26 +58,20 @@ def describe(held: Held[Result], number: int) -> dict[str, Any]:
     }
 
 
-def values_of(result: Result, number: int, name: str) -> np.ndarray:
-    """The values of variable `name` that belong to frame `number`; KeyError if there are none."""
+def values_of(result: Result, number: int, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """What variable `name` holds for frame `number`, with its dims; KeyError if there is none."""
     variable = result.data[name]
-    values = variable.values
-    if variable.dims[:1] == ("frame",):
-        values = values[result.frames.index(number)]
-    return np.asarray(values)
+    values, dims = variable.values, tuple(str(dim) for dim in variable.dims)
+    if dims[:1] == ("frame",):
+        values, dims = values[result.frames.index(number)], dims[1:]
+    return np.asarray(values), dims
 
 
-def axes_of(data: xr.Dataset, name: str, step: int, width: int) -> dict[str, Any]:
-    """Start, step and unit of the dims of variable `name`, `width` of `step` averaged."""
-    axes = {}
-    for dim in data[name].dims:
-        if dim == "frame":
-            continue
-        axis = _axis(data, dim)
-        pitch = axis.get("step", 1.0)
-        start = axis.get("start", 0.0) + (width - 1) / 2 * pitch
-        axes[str(dim)] = {"start": start, "step": step * pitch, "units": axis.get("units", "")}
-    return axes
+def shrunk(axis: Mapping[str, Any], step: int, width: int) -> dict[str, Any]:
+    """Start, step and units of an axis of which every `step`-th is shown, `width` averaged."""
+    pitch = axis.get("step", 1.0)
+    start = axis.get("start", 0.0) + (width - 1) / 2 * pitch
+    return {"start": start, "step": step * pitch, "units": axis.get("units", "")}
 
 
 def _is_table(data: xr.Dataset, dim: Hashable) -> bool:
@@ -90,10 +88,29 @@ def _rows(data: xr.Dataset, dim: str, index: int) -> np.ndarray:
     return np.flatnonzero(data[owner].values == index)
 
 
+def tables_of(result: Result) -> list[str]:
+    """The names of a result's tables."""
+    return [str(dim) for dim in result.data.dims if _is_table(result.data, dim)]
+
+
+def table(result: Result, number: int, name: str, offset: int, limit: int) -> dict[str, Any] | None:
+    """Rows of a frame's part of a table; None if there is no such table."""
+    names, index = tables_of(result), result.frames.index(number)
+    if name not in names:
+        return None
+    rows = {dim: _rows(result.data, dim, index) for dim in names}
+    return _table(result.data, name, rows[name], rows, offset, limit) | {"offset": offset}
+
+
 def _table(
-    data: xr.Dataset, dim: str, rows: np.ndarray, tables: Mapping[str, np.ndarray]
+    data: xr.Dataset,
+    dim: str,
+    rows: np.ndarray,
+    tables: Mapping[str, np.ndarray],
+    offset: int = 0,
+    limit: int = ROWS,
 ) -> dict[str, Any]:
-    shown = rows[:ROWS]
+    shown = rows[offset : offset + limit]
     columns = {}
     for name, variable in data.data_vars.items():
         column = str(name).removeprefix(f"{dim}_")
@@ -101,11 +118,11 @@ def _table(
             continue
         values = variable.values[shown]
         if column in tables and values.dtype.kind in "iu":
-            values = _renumber(values, tables[column][:ROWS])
+            values = _renumber(values, tables[column])
         columns[column] = {
             "dims": [str(d) for d in variable.dims[1:]],
             "attrs": variable.attrs,
-            "values": _inline(values),
+            "values": inline(values),
         }
     return {"rows": len(shown), "total": len(rows), "columns": columns}
 
@@ -119,12 +136,9 @@ def _renumber(references: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _variable(
-    result: Result, number: int, name: str, variable: xr.DataArray, index: int
+    result: Result, run: str, number: int, name: str, variable: xr.DataArray
 ) -> dict[str, Any]:
-    values, dims = variable.values, [str(dim) for dim in variable.dims]
-    if dims[:1] == ["frame"]:
-        values, dims = values[index], dims[1:]
-    values = np.asarray(values)
+    values, dims = values_of(result, number, name)
     described: dict[str, Any] = {
         "dims": dims,
         "shape": values.shape,
@@ -132,12 +146,13 @@ def _variable(
         "attrs": variable.attrs,
     }
     if values.ndim < 2 and values.size <= INLINE:
-        return described | {"values": _inline(values)}
-    run, variable_name = quote(result.run, safe=""), quote(name, safe="")
-    return described | {"href": f"/api/v1/results/{run}/{number}/{variable_name}"}
+        return described | {"values": inline(values)}
+    place, last = quote(run, safe=""), quote(name, safe="")
+    return described | {"href": f"/api/v1/results/{place}/{number}/{last}"}
 
 
-def _axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
+def axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
+    """Size, units and positions along a dimension: start and step if they are even, else all."""
     size = data.sizes[dim]
     if dim not in data.coords or data[dim].ndim != 1:
         return {"size": size}
@@ -145,15 +160,15 @@ def _axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
     words = {key: coordinate.attrs.get(key, "") for key in ("units", "long_name")}
     values = coordinate.values
     if values.dtype.kind not in "iuf":
-        return {"size": size, **words, "values": _inline(values[:INLINE])}
+        return {"size": size, **words, "values": inline(values[:INLINE])}
     start = float(values[0]) if size else 0.0
     step = float(values[-1] - values[0]) / (size - 1) if size > 1 else 1.0
     if np.allclose(values, start + step * np.arange(size), rtol=0, atol=abs(step) * 1e-2):
         return {"size": size, **words, "start": start, "step": step}
-    return {"size": size, **words, "values": _inline(values[:INLINE])}
+    return {"size": size, **words, "values": inline(values[:INLINE])}
 
 
-def _inline(values: np.ndarray) -> Any:
+def inline(values: np.ndarray) -> Any:
     """A list for JSON: numbers stay numbers, all else is text."""
     if values.dtype.kind in "biuf":
         return values.tolist()

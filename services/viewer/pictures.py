@@ -1,53 +1,73 @@
-"""Pictures of what is held: made when somebody asks, once for all who ask, in a thread."""
+"""Answers that many ask for: made when somebody asks, once for all who ask, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
+from starlette.responses import Response
 
 from ...analysis.preview import Preview, preview
 from ...stream.decompress import decode
 from ...stream.messages import Frame
 from .state import Held
 
-KEPT = 6
-"""How many different pictures of one message are kept."""
+Window = tuple[str, tuple[float, float]]
+"""percentiles or limits, and the two numbers."""
 
 
-async def picture(held: Held[Any], key: Hashable, make: Callable[[], Preview]) -> Preview:
-    """The picture `key` of `held`; who asks while it is made waits for the same one."""
-    making = held.pictures.get(key)
-    if making is None:
-        making = asyncio.ensure_future(asyncio.to_thread(make))
-        making.add_done_callback(_look_at)
-        held.pictures[key] = making
-        while len(held.pictures) > KEPT:
-            held.pictures.popitem(last=False)
-    try:
+class Pictures:
+    """The answers that were asked for last, up to `memory` bytes; belongs to one event loop."""
+
+    def __init__(self, memory: int) -> None:
+        self.memory = memory
+        self._made: OrderedDict[Hashable, tuple[Held[Any], asyncio.Future[Response]]] = (
+            OrderedDict()
+        )
+        self._bytes = 0
+
+    async def answer(
+        self, held: Held[Any], key: Hashable, make: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """The answer `key` about `held`; who asks while it is made waits for the same one."""
+        key = (id(held), key)  # kept beside it, so no other can have this id
+        known = self._made.get(key)
+        if known is None:
+            making: asyncio.Future[Response] = asyncio.ensure_future(make())
+            self._made[key] = held, making
+            making.add_done_callback(lambda done: self._is_made(key, done))
+        else:
+            self._made.move_to_end(key)
+            making = known[1]
         return await asyncio.shield(making)
-    except Exception:
-        held.pictures.pop(key, None)
-        raise
+
+    def _is_made(self, key: Hashable, done: asyncio.Future[Response]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._made.pop(key, None)
+            return
+        self._bytes += len(done.result().body)
+        while self._bytes > self.memory and len(self._made) > 1:
+            oldest, (_, making) = next(iter(self._made.items()))
+            if not making.done():
+                break
+            del self._made[oldest]
+            self._bytes -= len(making.result().body)
 
 
-def _look_at(making: asyncio.Future[Preview]) -> None:
-    """Take note of an error that nobody waits for any more."""
-    if not making.cancelled():
-        making.exception()
+def pixels_of(frame: Frame, channel: str) -> np.ndarray:
+    """Decode one channel of `frame`; WireError if its pixels can't be read."""
+    return decode(frame.channels[channel])
 
 
-def of_frame(frame: Frame, channel: str, size: int, enc: str) -> Preview:
-    """Decode one channel of `frame` and shrink it; WireError if its pixels can't be read."""
-    return preview(decode(frame.channels[channel]), size, quantised=enc == "u8")
-
-
-def of_array(values: np.ndarray, size: int, enc: str) -> Preview:
+def of_array(values: np.ndarray, size: int, enc: str, window: Window) -> Preview:
     """Shrink `values[y, x]`; `raw` keeps their type and takes every step-th instead of means."""
     if enc != "raw":
-        return preview(values, size, quantised=enc == "u8")
+        kind, (low, high) = window
+        asked = {"limits": (low, high)} if kind == "limits" else {"percentiles": (low, high)}
+        return preview(values, size, quantised=enc == "u8", **asked)
     step = max(1, -(-max(values.shape, default=1) // size))
     return Preview(values[::step, ::step], 1.0, 0.0, step, 0.0, 0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
@@ -39,6 +40,31 @@ def seconds(request: Request, name: str = "wait") -> float:
     if not 0 <= number <= LONGEST_WAIT:
         raise refused(name, str(value), f"seconds from 0 to {LONGEST_WAIT:g}")
     return number
+
+
+def numbers(request: Request, name: str, count: int) -> tuple[float, ...] | None:
+    """`count` finite numbers with commas between them; None when not given."""
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    try:
+        found = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != count or not all(map(math.isfinite, found)):
+        raise refused(name, value, f"{count} numbers with commas between them")
+    return found
+
+
+def pair(request: Request, name: str) -> tuple[float, float] | None:
+    """LOW,HIGH with LOW below HIGH; None when not given."""
+    found = numbers(request, name, 2)
+    if found is None:
+        return None
+    low, high = found
+    if not low < high:
+        raise refused(name, f"{low:g},{high:g}", "LOW,HIGH with LOW below HIGH")
+    return low, high
 
 
 def refused(name: str, value: str, allowed: str) -> HTTPException:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ...stream.messages import Frame, Result, RunStart, RunStop
@@ -16,52 +16,83 @@ T = TypeVar("T")
 M = TypeVar("M", Frame, Result)
 RunKey: TypeAlias = tuple[str, str]
 
+OVERHEAD = 2048
+"""Bytes that a message takes beside its arrays, about."""
 RUNS = 64
 """How many runs' calibrations are remembered."""
 
 
 @dataclass(slots=True, eq=False)
 class Held(Generic[M]):
-    """A message kept for a while, and the pictures made of it."""
+    """A message kept for a while."""
 
     seq: int
     message: M
     nbytes: int
-    pictures: OrderedDict[Any, asyncio.Future[Any]] = field(default_factory=OrderedDict)
+    archive: str = ""
+    """The archive it was read from; empty: it came live."""
 
 
 class Ring(Generic[M]):
-    """The last messages of a kind, bounded by number and by memory; the newest is always kept."""
+    """The last messages of a kind, bounded by memory; the newest is always kept."""
 
-    def __init__(self, length: int, memory: int) -> None:
-        self.length = length
+    def __init__(self, memory: int) -> None:
         self.memory = memory
         # goes on across restarts, so that who asks for newer ones than before gets them
         self.seq = time.time_ns() // 1000
         self._held: deque[Held[M]] = deque()
+        self._by_number: dict[tuple[str, int], list[Held[M]]] = {}
         self._bytes = 0
 
     def add(self, message: M, nbytes: int) -> Held[M]:
         """Keep `message`; the oldest go."""
         self.seq += 1
-        held = Held(self.seq, message, nbytes)
+        held = Held(self.seq, message, nbytes + OVERHEAD)
         self._held.append(held)
-        self._bytes += nbytes
-        while len(self._held) > 1 and (len(self._held) > self.length or self._bytes > self.memory):
-            self._bytes -= self._held.popleft().nbytes
+        self._bytes += held.nbytes
+        for number in numbers_of(message):
+            self._by_number.setdefault((message.run, number), []).append(held)
+        while len(self._held) > 1 and self._bytes > self.memory:
+            self._forget(self._held.popleft())
         return held
+
+    def _forget(self, held: Held[M]) -> None:
+        self._bytes -= held.nbytes
+        for number in numbers_of(held.message):
+            key = held.message.run, number
+            others = [other for other in self._by_number[key] if other is not held]
+            if others:
+                self._by_number[key] = others
+            else:
+                del self._by_number[key]
 
     def find(self, wanted: Callable[[Held[M]], bool] = lambda held: True) -> Held[M] | None:
         """The newest that is wanted, or None."""
         return next((held for held in reversed(self._held) if wanted(held)), None)
+
+    def at(
+        self, run: str, number: int, wanted: Callable[[Held[M]], bool] = lambda held: True
+    ) -> Held[M] | None:
+        """The newest of a frame that is wanted, or None."""
+        known = self._by_number.get((run, number), ())
+        return next((held for held in reversed(known) if wanted(held)), None)
+
+    def __iter__(self) -> Iterator[Held[M]]:
+        """All of them, the oldest first."""
+        return iter(tuple(self._held))
 
     def __len__(self) -> int:
         return len(self._held)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the messages kept, without the pictures made of them."""
+        """Bytes of the messages kept."""
         return self._bytes
+
+
+def numbers_of(message: Frame | Result) -> tuple[int, ...]:
+    """The frames that a message is of."""
+    return (message.number,) if isinstance(message, Frame) else message.frames
 
 
 class ViewState:
@@ -71,9 +102,11 @@ class ViewState:
     `loop.call_soon_threadsafe(state.take, message)`).
     """
 
-    def __init__(self, *, length: int = 16, memory: int = 512 << 20) -> None:
-        self.frames: Ring[Frame] = Ring(length, memory)
-        self.results: Ring[Result] = Ring(length, memory)
+    def __init__(self, *, memory: int = 512 << 20) -> None:
+        """`memory` in bytes: half for frames, a quarter for results, a quarter for pictures."""
+        self.memory = memory
+        self.frames: Ring[Frame] = Ring(memory // 2)
+        self.results: Ring[Result] = Ring(memory // 4)
         self.metrics = Metrics()
         self.status: Mapping[str, Any] = {}
         self.stop: RunStop | None = None
@@ -81,17 +114,21 @@ class ViewState:
         self.viewers = 0
         self._calibrations: OrderedDict[RunKey, Mapping[str, Any]] = OrderedDict()
         self._status_at: float | None = None
-        self._frame_at: float | None = None
+        self.frame_at: float | None = None
+        self.result_at: float | None = None
+        self.watchers: list[Callable[[Mapping[str, Any]], None]] = []
+        """Who wants to hear of each status notice."""
         self._bell = asyncio.Event()
 
     def take(self, message: RunStart | Frame | Result | RunStop | Mapping[str, Any]) -> None:
         """Show `message` from now on; a mapping is a status notice, all of its keys optional."""
         if isinstance(message, Frame):
             self.frames.add(message, message.nbytes)
-            self._frame_at = time.monotonic()
+            self.frame_at = time.monotonic()
             self.run = (message.source, message.run)
         elif isinstance(message, Result):
             self.results.add(message, message.data.nbytes)
+            self.result_at = time.monotonic()
             self._calibrate(message.source, message.run, message.provenance.get("calibration"))
             self.metrics.count_result(message)
         elif isinstance(message, RunStart):
@@ -104,6 +141,8 @@ class ViewState:
             self._calibrate(source, run, message.get("calibration"))
             self._status_at = time.monotonic()
             self.metrics.count_status(self.status)
+            for watcher in self.watchers:
+                watcher(self.status)
         self._ring()
 
     async def wait_for(self, look: Callable[[], T | None], seconds: float) -> T | None:
@@ -118,7 +157,16 @@ class ViewState:
 
     def calibration(self, message: Frame | Result) -> Mapping[str, Any]:
         """What the pixels of the message's run measure, as far as it was said."""
-        return self._calibrations.get((message.source, message.run), {})
+        return self.calibration_of(message.source, message.run)
+
+    def calibration_of(self, source: str, run: str) -> Mapping[str, Any]:
+        """What the pixels of a run measure, as far as it was said."""
+        return self._calibrations.get((source, run), {})
+
+    @property
+    def live(self) -> RunKey | None:
+        """The run that goes on now, if there is one."""
+        return self.run if self.run is not None and self.stop is None else None
 
     def ready(self) -> tuple[bool, str]:
         """Whether the service does its work now, and why not."""
@@ -147,7 +195,7 @@ class ViewState:
             "kind": "notice",
             "status": self.status,
             "status_age_s": self.status_age,
-            "frame_age_s": None if self._frame_at is None else now - self._frame_at,
+            "frame_age_s": None if self.frame_at is None else now - self.frame_at,
             "run": None if self.run is None else {"source": self.run[0], "run": self.run[1]},
             "frame": frame and _where(frame, frame.message.number),
             "result": result and _where(result, result.message.frames[-1:]),

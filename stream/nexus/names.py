@@ -51,6 +51,11 @@ def stem(start: RunStart) -> str:
     return f"{date}_{source}_{run}"
 
 
+def may_hold(stem: str, run: str) -> bool:
+    """Whether an archive called `stem` may be of a run of this name: look inside to know."""
+    return f"_{_in_file(run)}_" in f"{stem}_"
+
+
 def _in_file(text: str) -> str:
     return _FOREIGN_IN_FILES.sub("-", text)[:80].strip("-") or "unnamed"
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.services.viewer import Server, ViewState, create_app
-from beamside.stream.messages import Frame, Pixels, Result, RunStart
+from beamside.services.viewer import Past, Server, ViewState, create_app
+from beamside.stream.messages import Frame, Pixels, Result, RunStart, RunStop
+from beamside.stream.nexus import Archive, claim
 
 TOKEN = "a-token-for-tests"  # noqa: S105
 Scenario: TypeAlias = Callable[[ViewState, httpx.AsyncClient], Awaitable[None]]
@@ -24,23 +27,36 @@ def token() -> str:
 
 
 @pytest.fixture
-def visit() -> Callable[[Scenario], None]:
+def visit() -> Callable[..., None]:
     """Run a scenario against a served `ViewState`, with a client that has the token."""
 
-    async def serve(scenario: Scenario) -> None:
-        state = ViewState()
-        server = Server(create_app(state, token=TOKEN))
+    async def serve(scenario: Scenario, folder: Path | None) -> None:
+        state, past = ViewState(), Past(folder)
+        server = Server(create_app(state, token=TOKEN, past=past))
         port = await server.start()
         headers = {"authorization": f"Bearer {TOKEN}"}
         try:
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False
+                base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=60
             ) as client:
                 await scenario(state, client)
         finally:
             await server.stop()
+            await past.close()
 
-    return lambda scenario: asyncio.run(serve(scenario))
+    return lambda scenario, folder=None: asyncio.run(serve(scenario, folder))
+
+
+@pytest.fixture
+def array() -> Callable[[httpx.Response], np.ndarray]:
+    """Read the array that an answer holds."""
+
+    def read(answer: httpx.Response) -> np.ndarray:
+        assert answer.status_code == 200, answer.text
+        shape = [int(n) for n in answer.headers["x-shape"].split(",")]
+        return np.frombuffer(answer.content, answer.headers["x-dtype"]).reshape(shape)
+
+    return read
 
 
 class Run:
@@ -48,6 +64,10 @@ class Run:
 
     name = "run/7 <b>&é"
     start = RunStart("camera", name, calibration={"pixel_size_nm": [0.1, 0.2]})
+
+    def place(self, number: int) -> str:
+        """Its address, and that of one of its frames."""
+        return f"{quote(self.name, safe='')}/{number}"
 
     def frame(self, number: int, image: np.ndarray | None = None, **more: Any) -> Frame:
         if image is None:
@@ -83,6 +103,19 @@ class Run:
             attrs={"note": "made up"},
         )
         return Result("camera", self.name, numbers, more.pop("analysis", "hrtem"), data, **more)
+
+    def archive(self, folder: Path, frames: int = 6, *, close: bool = True) -> tuple[str, Archive]:
+        """Write an archive of the run, results in batches of two; give its name."""
+        name = claim(folder, self.start)
+        archive = Archive.create(folder, name, self.start)
+        for number in range(frames):
+            archive.add(self.frame(number))
+        for number in range(0, frames, 2):
+            archive.add_result(self.result(number, number + 1))
+        archive.flush()
+        if close:
+            archive.close(RunStop("camera", self.name))
+        return name, archive
 
 
 @pytest.fixture

@@ -113,8 +113,9 @@ def test_a_client_waits_for_the_next_frame_only_as_long_as_it_says(visit: Any, r
     visit(scenario)
 
 
-def test_old_frames_go_when_the_ring_is_full(visit: Any, run: Any) -> None:
+def test_old_frames_go_when_the_memory_is_used(visit: Any, run: Any) -> None:
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.frames.memory = 16 * (24 + 2048)
         for number in range(20):
             state.take(run.frame(number))
         assert (await client.get(f"/api/v1/frames/{place(run, 19)}")).status_code == 200
@@ -122,6 +123,8 @@ def test_old_frames_go_when_the_ring_is_full(visit: Any, run: Any) -> None:
         gone = await client.get(f"/api/v1/frames/{place(run, 3)}")
         assert gone.status_code == 404
         assert "frame 3" in gone.json()["error"]
+        held = (await client.get("/api/v1/history")).json()
+        assert [one["frame"] for one in held["frames"]] == list(range(4, 20))
 
     visit(scenario)
 
@@ -150,8 +153,8 @@ def test_a_picture_is_made_once_for_all_who_ask(
         time.sleep(0.05)
         return real(*args)
 
-    real = pictures.of_frame
-    monkeypatch.setattr(pictures, "of_frame", counting)
+    real = pictures.of_array
+    monkeypatch.setattr(pictures, "of_array", counting)
 
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
         state.take(run.frame(0))

@@ -1,0 +1,131 @@
+"""Past runs at the addresses of live ones, read from real archives."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+
+def test_an_archived_run_answers_as_it_did_live(
+    visit: Any, run: Any, array: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, _ = run.archive(tmp_path)
+        runs = (await client.get("/api/v1/runs")).json()
+        assert not runs["more"]
+        (one,) = runs["runs"]
+        assert (one["id"], one["run"], one["status"], one["live"]) == (
+            *(name, run.name, "complete", False),
+        )
+        assert (one["frames"], one["first"], one["last"], one["missing"]) == (6, 0, 5, 0)
+        assert one["analyses"] == [{"name": "hrtem", "frames": 6, "failed": 0}]
+        detail = (await client.get(f"/api/v1/runs/{name}")).json()
+        assert detail["numbers"] == [[0, 5]]
+        assert detail["results"] == {"hrtem": [[0, 5]]}
+        for address in (name, run.place(0)[:-2]):
+            image = await client.get(f"/api/v1/frames/{address}/3?enc=raw")
+            assert np.array_equal(array(image), np.arange(12).reshape(3, 4) + 300)
+            assert image.headers["x-from"] == "archive"
+            assert '"nm"' in image.headers["x-axes"]
+            raw = await client.get(f"/api/v1/results/{address}/3/phase_map?enc=raw")
+            assert array(raw).tolist() == [[6, 7, 8], [9, 10, 11]]
+
+    visit(scenario, tmp_path)
+
+
+def test_an_archived_result_is_what_the_live_one_was(visit: Any, run: Any, tmp_path: Path) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, _ = run.archive(tmp_path)
+        past = (await client.get(f"/api/v1/results/{name}/3")).json()
+        state.take(run.result(2, 3))
+        live = (await client.get(f"/api/v1/results/{run.place(3)}")).json()
+        assert (past["from"], live["from"]) == ("archive", "live")
+        for key in ("attrs", "dims", "tables", "error", "run", "source", "analysis"):
+            assert past[key] == live[key], key
+        for key, value in live["variables"].items():
+            value.pop("href", None)
+            assert {k: v for k, v in past["variables"][key].items() if k != "href"} == value
+        assert past["permalink"] == f"/?run={name}&frame=3"
+
+    visit(scenario, tmp_path)
+
+
+def test_a_run_is_followed_while_it_is_written(
+    visit: Any, run: Any, array: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.start)
+        name, archive = run.archive(tmp_path, close=False)
+        detail = (await client.get(f"/api/v1/runs/{name}")).json()
+        assert (detail["status"], detail["live"], detail["numbers"]) == ("running", True, [[0, 5]])
+        image = await client.get(f"/api/v1/frames/{name}/5?enc=raw")
+        assert array(image)[0, 0] == 500
+        archive.add(run.frame(6))
+        archive.flush()
+        image = await client.get(f"/api/v1/frames/{name}/6?enc=raw")
+        assert array(image)[0, 0] == 600
+        archive.abandon()
+
+    visit(scenario, tmp_path)
+
+
+def test_a_damaged_archive_is_named_and_stops_nobody(visit: Any, run: Any, tmp_path: Path) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, _ = run.archive(tmp_path)
+        bad = tmp_path / "20990101T000000Z_camera_bad.nxs"
+        whole = (tmp_path / f"{name}.nxs").read_bytes()
+        bad.write_bytes(whole[: len(whole) // 2])
+        runs = (await client.get("/api/v1/runs")).json()["runs"]
+        assert [one["status"] for one in runs] == ["damaged", "complete"]
+        assert "damaged" in runs[0]["problems"][0]
+        gone = await client.get(f"/api/v1/frames/{bad.stem}/0")
+        assert gone.status_code == 404
+        assert (await client.get(f"/api/v1/frames/{name}/0")).status_code == 200
+        assert (await client.get("/api/v1/frames/..%2f..%2fetc/0")).status_code == 404
+
+    visit(scenario, tmp_path)
+
+
+def test_a_reader_that_dies_is_started_again(
+    visit: Any, run: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from beamside.services.viewer import past as module
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, _ = run.archive(tmp_path)
+        assert (await client.get(f"/api/v1/frames/{name}/0")).status_code == 200
+        talk = module.Past._talk
+
+        async def killed(self: Any, wish: Any) -> Any:
+            if wish["do"] == "frame":
+                self._child.send_signal(signal.SIGSTOP)  # it dies while it reads
+                asyncio.get_running_loop().call_later(0.1, self._child.kill)
+            return await talk(self, wish)
+
+        monkeypatch.setattr(module.Past, "_talk", killed)
+        gone = await client.get(f"/api/v1/frames/{name}/1")
+        assert gone.status_code == 404
+        assert "crash" in gone.json()["error"]
+        monkeypatch.setattr(module.Past, "_talk", talk)
+        assert (await client.get(f"/api/v1/frames/{name}/1")).status_code == 200
+
+    visit(scenario, tmp_path)
+
+
+def test_without_an_archive_the_runs_are_those_held(visit: Any, run: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.start)
+        state.take(run.frame(4))
+        state.take(run.result(4))
+        (one,) = (await client.get("/api/v1/runs")).json()["runs"]
+        assert (one["id"], one["live"], one["status"], one["first"]) == (None, True, "running", 4)
+        detail = (await client.get(f"/api/v1/runs/{run.place(0)[:-2]}")).json()
+        assert detail["held"] == [[4, 4]]
+        assert detail["results"] == {"hrtem": [[4, 4]]}
+
+    visit(scenario)
