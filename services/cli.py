@@ -259,7 +259,8 @@ def _bench(commands: Commands) -> None:
     sub.add_argument(
         "case",
         nargs="*",
-        help="which (default: all): stream, raw, hrtem, latency, spool, particles, service",
+        help="which (default: all): stream, raw, hrtem, latency, spool, particles, service, "
+        "steering",
     )
     sub.add_argument("--rounds", type=int, default=5, help="of A/B each (default 5)")
     sub.add_argument("--frames", type=int, help="a round (default: by case)")

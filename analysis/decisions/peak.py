@@ -8,8 +8,9 @@ import numpy as np
 
 COARSE = 5
 """Places over the whole range that are measured first."""
-SHARP = 3
-"""Places about the best one that its parabola is fitted to, at least."""
+NEAR = 16
+"""The range over the distance of the places beside the maximum: on its slopes, where a curve says
+most about its middle; at the top it says nearly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +22,30 @@ class Peak:
     """Standard deviation of the place; inf while it is not bracketed."""
 
 
-def peak(places: np.ndarray, values: np.ndarray) -> Peak:
-    """The vertex of the parabola through the best place and its neighbours on both sides.
+def peak(places: np.ndarray, values: np.ndarray, reach: float = np.inf) -> Peak:
+    """The vertex of the parabola through the best place and those within `reach` of it.
 
     `places` and `values` are [n], in any order; equal places are averaged, values that are no
-    numbers left out. `sigma` is that of the vertex by the residuals of the fit, at least a
-    hundredth of the bracket. At an end of the range nothing is bracketed: the best place itself,
-    sigma inf. ValueError if there is no value.
+    numbers left out. Where all values are positive the parabola is of their logarithm: focus curves
+    are bells. `sigma` is that of the vertex by the residuals of the fit, at least a hundredth of
+    the bracket. At an end of the range nothing is bracketed: the best place itself, sigma inf.
+    ValueError if there is no value.
     """
     x, y = _averaged(places, values)
     best = int(np.argmax(y))
-    low, high = max(best - 1, 0), min(best + 2, len(x))
-    if high - low < SHARP:
+    if best in (0, len(x) - 1):
         return Peak(float(x[best]), np.inf)
-    wide = slice(max(best - 2, 0), min(best + 3, len(x)))
-    near = wide if _bends(x[wide], y[wide]) else slice(low, high)
-    bracket = float(x[high - 1] - x[low])
-    (a, b, _), spread = _parabola((x[near] - x[best]) / bracket, y[near])
+    near = np.abs(x - x[best]) <= reach
+    near[best - 1 : best + 2] = True
+    height = np.log(y) if (y > 0).all() else y
+    bracket = float(x[best + 1] - x[best - 1])
+    (a, b, _), spread = _parabola((x[near] - x[best]) / bracket, height[near])
     if a >= 0:
         return Peak(float(x[best]), bracket / 2)
     vertex = -b / (2 * a)
     slope = np.array([b / (2 * a * a), -1 / (2 * a), 0.0])
     sigma = float(np.sqrt(max(slope @ spread @ slope, 1e-4)))
-    inside = np.clip(x[best] + bracket * vertex, x[low], x[high - 1])
+    inside = np.clip(x[best] + bracket * vertex, x[best - 1], x[best + 1])
     return Peak(float(inside), sigma * bracket)
 
 
@@ -53,27 +55,21 @@ def next_place(
     """Where to measure next to find the maximum in [low, high]; None when it is known well enough.
 
     First COARSE places over the whole range; beyond an end that is best, nothing: the range is the
-    caller's word. Then the vertex, and where that was measured already, the middle of the wider gap
-    beside it, until both neighbours of the best place are within twice `tolerance`, or the vertex
-    has a standard deviation below half of it.
+    caller's word. Then the vertex and both its slopes, again where it moved by more than a quarter
+    of their distance, until the vertex was measured to `tolerance` with a slope on both sides.
     """
     places = np.asarray(places, float)
-    start = np.linspace(low, high, COARSE)
-    for place in start[[2, 0, 4, 1, 3]]:  # the middle first: it is where people start
+    for place in np.linspace(low, high, COARSE)[[2, 0, 4, 1, 3]]:  # where people start, first
         if not np.isclose(places, place, atol=tolerance / 100).any():
             return float(place)
-    x, y = _averaged(places, values)
-    best = int(np.argmax(y))
-    left = x[best] - x[best - 1] if best else 0.0
-    right = x[best + 1] - x[best] if best + 1 < len(x) else 0.0
-    if max(left, right) <= 2 * tolerance:
-        return None
-    found = peak(places, values)
-    if found.sigma < tolerance / 2 and np.abs(places - found.place).min() <= tolerance:
-        return None
-    if np.abs(places - found.place).min() > tolerance:
-        return found.place
-    return float(x[best] - left / 2 if left > right else x[best] + right / 2)
+    away = max((high - low) / NEAR, 2 * tolerance)
+    centre = peak(places, values, 1.5 * away).place
+    for place, slack in ((centre, away / 4), (centre - away, away / 2), (centre + away, away / 2)):
+        if low <= place <= high and np.abs(places - place).min() > slack:
+            return float(place)
+    if np.abs(places - centre).min() > tolerance:
+        return centre
+    return None
 
 
 def _averaged(places: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,17 +79,6 @@ def _averaged(places: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
         raise ValueError("no place has a value yet: measure one that the analysis can judge")
     x, row, count = np.unique(places[known], return_inverse=True, return_counts=True)
     return x, np.bincount(row, values[known]) / count
-
-
-def _bends(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether five places look like one parabola: the outer ones do not rise again."""
-    middle = int(np.argmax(y))
-    return bool(
-        len(x) >= SHARP + 1
-        and (np.diff(y[: middle + 1]) > 0).all()
-        and (np.diff(y[middle:]) < 0).all()
-        and np.ptp(x) > 0
-    )
 
 
 def _parabola(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

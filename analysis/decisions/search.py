@@ -49,8 +49,8 @@ class Search:
 
     @property
     def found(self) -> float:
-        """All that was found, in cells."""
-        return float(np.nansum(self.seen))
+        """All that was found where there is enough, in cells; the rest is noise."""
+        return float(np.nansum(self.seen, where=self.seen >= self.enough))
 
     def left(self, reach: int = 2) -> float:
         """What may still be hidden, in cells: the share of holes as wide as `reach` cells.

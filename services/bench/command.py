@@ -16,7 +16,9 @@ import orjson
 from .machine import describe
 from .streams import CASES, measure
 
-NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "service")
+HEADS = {"name": "", "words": ""}
+"""Keys of a case that are not figures: those of a case with words are found at the top too."""
+NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "service", "steering")
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -34,6 +36,7 @@ def bench(args: argparse.Namespace) -> int:
         sys.stderr.flush()
     command = "beamside " + " ".join(sys.argv[1:])
     said = {"bench": " ".join(wanted), "command": command, "machine": machine, "cases": cases}
+    said |= {k: v for c in cases if "words" in c for k, v in c.items() if k not in said | HEADS}
     text = orjson.dumps(said, option=orjson.OPT_INDENT_2).decode()
     if args.out:
         args.out.write_text(text + "\n")
@@ -59,6 +62,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .latency import measure_latency
 
             yield from measure_latency(args.frames)
+        elif name == "steering":
+            from .steering import measure as measure_steering
+
+            yield from measure_steering(args.frames)
         elif name == "spool":
             from .spool import measure as measure_spool
 
@@ -71,6 +78,9 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
 
 def line(case: dict[str, Any]) -> str:
     """One case for people."""
+    if "words" in case:
+        values = [f"{key} {value}" for key, value in case.items() if key not in ("name", "words")]
+        return f"{case['words']}: {', '.join(values)}"
     text = f"{case['name']:<28}{case['cpu_ms_per_frame']:>10.3f} CPU-ms/frame"
     text += f"{case['frames_per_s']:>9.1f} frames/s"
     anchor = case.get("anchor")

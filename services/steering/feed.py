@@ -50,6 +50,8 @@ class Feed:
         self.status: Mapping[str, Any] = {}
         self.run: str | None = None
         """The run that is open now."""
+        self.heard_ns = 0
+        """Unix time in ns at which the last message came."""
         self._heard = time.monotonic()
         self._results: OrderedDict[Address, Result] = OrderedDict()
         self._waiting: dict[Waiting, tuple[Address, float]] = {}
@@ -122,7 +124,7 @@ class Feed:
         source = message.get("source") if isinstance(message, Mapping) else _source(message)
         if message is None or self.source not in (None, source):
             return
-        self._heard = time.monotonic()
+        self._heard, self.heard_ns = time.monotonic(), time.time_ns()
         with self._lock:
             ended = self._keep(message)
             listeners = list(self._listeners)

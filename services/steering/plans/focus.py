@@ -9,7 +9,7 @@ import bluesky.plan_stubs as bps
 import numpy as np
 from bluesky.utils import MsgGenerator
 
-from ....analysis.decisions import Peak, next_place, peak
+from ....analysis.decisions.peak import NEAR, Peak, next_place, peak
 from .steps import as_run, look, value_of
 
 
@@ -92,6 +92,7 @@ def _climb(
         row = yield from look(detectors, {axis: place}, axes)
         places.append(place)
         values.append(value_of(row, field))
-    found = peak(np.array(places), np.array(values))
+    away = (high - low) / NEAR
+    found = peak(np.array(places), np.array(values), 1.5 * away)
     yield from bps.mv(axis, found.place)
     return found

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.analysis.decisions import next_place, peak
+from beamside.analysis.decisions.peak import NEAR, next_place, peak
 
 
 def quality(x: np.ndarray | float, best: float, width: float) -> np.ndarray:
@@ -22,7 +22,8 @@ def test_the_maximum_is_found_with_few_looks(best: float, width: float) -> None:
             break
         places.append(place)
         values.append(float(quality(place, best, width)) + 0.001 * random.normal())
-    assert abs(peak(np.array(places), np.array(values)).place - best) < 2.0
+    reach = 1.5 * 200 / NEAR
+    assert abs(peak(np.array(places), np.array(values), reach).place - best) < 2.0
 
 
 def test_a_maximum_at_the_end_of_the_range_is_not_bracketed() -> None:

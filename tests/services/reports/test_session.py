@@ -27,7 +27,7 @@ def test_thousands_of_frames_are_as_many_bars_as_a_page_can_show() -> None:
     figure = frames_figure(rows, PHASES)
     assert figure is not None
     (axes,) = figure.axes
-    heights = [bar.get_height() for bar in axes.patches]
+    heights = [bar.get_bbox().height for bar in axes.patches]
     assert 2 * 300 <= len(heights) <= 2 * 400
     assert np.allclose(sorted({round(float(h), 6) for h in heights}), [10.0, 20.0])
 

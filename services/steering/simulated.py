@@ -1,0 +1,126 @@
+"""A simulated microscope for plans: axes to move, and a camera on a real detector's wire."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...stream.decompress import encode
+from ...stream.messages import Frame, RunStart, RunStop
+from ...stream.sinks import open_sink
+from .axis import Axis
+from .waiting import Waiting
+
+
+class Microscope:
+    """Axes that move at once, and a `camera` whose frames are pushed to whoever connects to `url`.
+
+    `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
+    `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
+    end with `disarm`, as a detector's series do.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        axes: Mapping[str, str],
+        sees: Callable[[Mapping[str, float], int], np.ndarray],
+        *,
+        pixel_nm: float = 0.03,
+    ) -> None:
+        self.places = dict.fromkeys(axes, 0.0)
+        self.axes = {name: self._axis(name, units) for name, units in axes.items()}
+        self.camera = Camera(self)
+        self.run = ""
+        self._sink = open_sink(url)
+        self._sees, self._pixel_nm = sees, pixel_nm
+
+    @property
+    def endpoint(self) -> str:
+        """Where frames come from."""
+        return self._sink.endpoint
+
+    def _axis(self, name: str, units: str) -> Axis:
+        def move(value: float) -> None:
+            self.places[name] = value
+
+        return Axis(name, lambda: self.places[name], move, units=units)
+
+    def arm(self, run: str, expected: int | None = None) -> None:
+        """Begin a series."""
+        self.run, self.camera.frame_number = run, -1
+        size = [self._pixel_nm, self._pixel_nm]
+        calibration = {"pixel_size_nm": size, "origin": "the simulated microscope"}
+        self._send(RunStart("sim", run, expected=expected, calibration=calibration))
+
+    def disarm(self) -> None:
+        """End the series."""
+        self._send(RunStop("sim", self.run))
+
+    def expose(self, number: int) -> None:
+        """Take and send a frame."""
+        image = np.ascontiguousarray(self._sees(dict(self.places), number), "<u2")
+        pixels = encode(image, "raw")
+        now = time.time_ns()
+        self.camera.sent_ns[number] = now
+        self._send(Frame("sim", self.run, number, {"data": pixels}, detector_ns=now))
+
+    def _send(self, message: RunStart | Frame | RunStop) -> None:
+        if not self._sink.send(message, 10):
+            raise RuntimeError("nobody takes the frames: is the service connected?")
+
+    def close(self) -> None:
+        """Let the last frames out."""
+        self._sink.close()
+
+
+class Camera:
+    """The camera of a simulated microscope: Triggerable and Readable."""
+
+    name = "camera"
+    parent = None
+
+    def __init__(self, microscope: Microscope) -> None:
+        self._microscope = microscope
+        self.frame_number = -1
+        self.sent_ns: dict[int, int] = {}
+        """When each frame was on its way, Unix time in ns."""
+
+    def number(self) -> int:
+        """The number of the last frame, as the detector counts."""
+        return self.frame_number
+
+    def trigger(self) -> Waiting:
+        """Expose once, in a thread of its own."""
+        self.frame_number += 1
+        exposing = Waiting()
+        threading.Thread(target=self._expose, args=(self.frame_number, exposing)).start()
+        return exposing
+
+    def _expose(self, number: int, exposing: Waiting) -> None:
+        try:
+            self._microscope.expose(number)
+        except Exception as error:  # whatever it is, the plan is to hear of it
+            exposing.end(error)
+        else:
+            exposing.end()
+
+    def read(self) -> dict[str, Any]:
+        """The frame's number."""
+        return {"camera_frame": {"value": self.frame_number, "timestamp": time.time()}}
+
+    def describe(self) -> dict[str, Any]:
+        """What `read` gives."""
+        return {"camera_frame": {"source": "sim:camera", "dtype": "integer", "shape": []}}
+
+    def read_configuration(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def describe_configuration(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
