@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import orjson
 import xarray as xr
 
 from ..analysis import operators
 from ..analysis.hrtem.reference import reference
 from ..analysis.hrtem.selfcal import SelfCalibration, calibrate
 from ..analysis.hrtem.uncalibrated import LISTED, Uncalibrated
+from ..stream.errors import FileError
 from ..stream.files import parse_length
+from .deciding import accept, over_http, tell, withdraw
 from .library import chosen_folder, library
 from .looking import ANALYSIS, Said, looker, results
 from .verification import archives_in
@@ -27,9 +26,15 @@ SURE = 0.9
 
 
 def command(args: argparse.Namespace) -> int:
-    """Calibrate on what is said of the frames of one session; nothing is applied by it."""
-    if args.uncalibrated and (args.reference or args.pixel_size):
-        raise ValueError("--uncalibrated goes without --reference and --pixel-size")
+    """Calibrate on what is said of the frames of one session; applied is what is accepted."""
+    if args.page is not None:
+        return over_http(args)
+    if not args.archives:
+        raise FileError("name archives or images, or --page ADDRESS of a service that runs")
+    if args.withdraw:
+        return withdraw(args)
+    if args.uncalibrated and (args.reference or args.pixel_size or args.accept):
+        raise ValueError("--uncalibrated goes without --reference, --pixel-size and --accept")
     phases: Any = tuple(args.phases) if len(args.phases) > 1 else args.phases[0]
     known = library(chosen_folder())
     paths = [path for given in args.archives for path in archives_in(given)]
@@ -38,23 +43,17 @@ def command(args: argparse.Namespace) -> int:
     size = parse_length(args.pixel_size) if args.pixel_size else None
     said = results(paths, looker(operator, size, args.uncalibrated))
     if args.uncalibrated:
-        one = Uncalibrated(library=known, **settings)
-        tell(args, by_ratios(said, one), unscaled_lines)
-    elif args.reference:
-        tell(args, describe(calibrate(said, reference(phases, args.temperature, known))), lines)
-    else:
-        tell(args, describe(calibrate(said, SelfCalibration(library=known, **settings))), lines)
+        found = by_ratios(said, Uncalibrated(library=known, **settings))
+        tell(args, found, unscaled_lines(found))
+        return 0
+    one = SelfCalibration(library=known, **settings)
+    found = describe(
+        calibrate(said, reference(phases, args.temperature, known) if args.reference else one)
+    )
+    if args.accept:
+        found["accepted"] = accept(args, paths, found)
+    tell(args, found, lines(found))
     return 0
-
-
-def tell(
-    args: argparse.Namespace, said: dict[str, Any], words: Callable[[dict[str, Any]], list[str]]
-) -> None:
-    """Print it: one JSON object, or lines for people."""
-    if args.json:
-        sys.stdout.write(orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
-    else:
-        sys.stdout.write("\n".join(words(said)) + "\n")
 
 
 def by_ratios(results: Said, one: Uncalibrated) -> dict[str, Any]:
@@ -131,6 +130,13 @@ def lines(said: dict[str, Any]) -> list[str]:
         ("chance", f"p = {said['p_value']} that permuted azimuths score as high"),
         ("alarm", said.get("alarm") or "none"),
         ("note", said.get("note") or ""),
-        ("apply", f"--set 'analysis.settings.calibration={said['correction']}'"),
+        ("apply", _how_to_apply(said)),
     ]
     return [f"  {name:<11}{text}" for name, text in rows if text]
+
+
+def _how_to_apply(said: dict[str, Any]) -> str:
+    event = said["accepted"]
+    if isinstance(event, dict):
+        return f"accepted by {event['by']} in {event['file']}: it holds from the next frame on"
+    return f"--accept, or --set 'analysis.settings.calibration={said['correction']}'"

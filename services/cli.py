@@ -301,12 +301,13 @@ def _calibrate(commands: Commands) -> None:
         help="what the crystals of a session say of the microscope's pixel size",
         description="Fit scale, anisotropy and shear of the pixel grid to the spots that the "
         "analysis `hrtem` found in the archives of one session (one magnification), or finds in "
-        "image files. It says how sure it is and how to apply it; nothing is applied by itself.",
+        "image files. It says how sure it is; nothing is applied unless somebody accepts it. A "
+        "service that runs calibrates by itself: --page shows what it proposes.",
     )
     sub.add_argument(
         "archives",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="ARCHIVE",
         help="a .nxs file, a folder of them, or an image file (dm3, dm4, tif, ...)",
     )
@@ -328,6 +329,23 @@ def _calibrate(commands: Commands) -> None:
     )
     sub.add_argument("--pixel-size", metavar="LENGTH", help="of image files, e.g. 0.019nm")
     sub.add_argument("--temperature", type=_kelvin, metavar="K", help="of the specimen")
+    decision = sub.add_mutually_exclusive_group()
+    decision.add_argument(
+        "--accept",
+        action="store_true",
+        help="accept it for all runs of this pixel size, in the archive's folder",
+    )
+    decision.add_argument("--withdraw", action="store_true", help="withdraw what was accepted")
+    sub.add_argument("--by", metavar="NAME", help="who decides (default: this user)")
+    sub.add_argument(
+        "--page", metavar="ADDRESS", help="of a service that runs, with its token: what it proposes"
+    )
+    sub.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="where decisions are kept (`calibration.accepted`)",
+    )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("calibrating", "command"))
 

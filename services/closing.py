@@ -52,7 +52,7 @@ class Closing:
         if overdue and "analysis" in ingest.desk.readers and not run.account.analysed():
             ingest.hear(ingest.desk.withdraw("analysis", key, "drain_timeout"))
         grace = time.monotonic_ns() - run.last_ns < LATE_GRACE_NS and not ingest.draining
-        if self._settled(run) and not grace:
+        if self._settled(run) and not grace and ingest.gathering.through(run):
             self._close(run)
 
     def _log_end(self, run: Run) -> None:
@@ -72,6 +72,7 @@ class Closing:
         archive = ingest.settings.archive.enabled
         stop = ingest.ledger.close(key, archive=archive, time_ns=time.time_ns())
         self._since.pop(key, None)
+        ingest.gathering.forget(key)
         self._ended.discard(key)
         latencies = ingest.run_latencies.pop(key, Latencies())
         summary = _summary(run, stop, latencies.as_json())

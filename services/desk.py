@@ -6,8 +6,10 @@ is known, so that it can be given to another when the worker dies.
 
     worker -> desk   hello {reader, worker, credit} | credit {n} | result PARTS | ping
                      receipt {..} | closed {..}                      (the archiver)
+                     gathered {..}                                   (a gatherer)
+                     calibration {id, action, ..}                    (the page, for a person)
     desk -> worker   frames {..} | tail {..} | a message of ours (stream/wire) | bye
-                     | who (say hello again)
+                     | who (say hello again) | accepted {..} | answer {id, ..}
 
 Pixels never pass here. Decided 2026-11: the spool is the shared memory. A frame is handed out as
 its place in the spool, which the worker maps; so one copy serves the disk and every reader, and a
@@ -40,8 +42,11 @@ WHO = b"who"
 BYE = b"bye"
 FRAMES = b"frames"
 TAIL = b"tail"
-ARCHIVE = "archive"
-"""The reader that takes no frames here: it follows the spool itself."""
+ACCEPTED = b"accepted"
+ANSWER = b"answer"
+ARCHIVE, GATHER = "archive", "gather"
+FOLLOWERS = (ARCHIVE, GATHER)
+"""The readers that take no frames here: they follow the spools themselves."""
 MOST_HANDS = 3
 """How many workers may die with a frame in hand before it is skipped: it may be what kills them."""
 
@@ -122,7 +127,7 @@ class Receipt:
     reader: str
     worker: str
     kind: str
-    """hello | again | result | receipt | closed"""
+    """hello | again | result | receipt | closed | gathered | calibration"""
     said: dict[str, Any]
     parts: Sequence[Buffer] = ()
 
@@ -137,6 +142,7 @@ class Desk:
         self.pinned: dict[str, Counter[int]] = defaultdict(Counter)
         """By run: how many frames of each spool segment are still wanted."""
         self._starts: dict[str, Sequence[Buffer]] = {}
+        self._posted: dict[bytes, dict[str, Any]] = {}
         # credit is the bound
         self.socket = open_socket(
             zmq.ROUTER, linger_ms=1000, send_hwm=UNBOUNDED, receive_hwm=UNBOUNDED
@@ -167,11 +173,25 @@ class Desk:
         for worker in way.workers.values() if way is not None else ():
             self._send(worker, [TAIL, orjson.dumps(what)])
 
+    def post(self, kind: bytes, what: dict[str, Any]) -> None:
+        """Tell every worker something that holds until it is posted anew, also those to come."""
+        self._posted[kind] = what
+        for reader in self.readers.values():
+            for worker in reader.workers.values():
+                self._send(worker, [kind, orjson.dumps(what)])
+
+    def reply(self, to: Receipt, what: dict[str, Any]) -> None:
+        """Answer what a worker said, if it is still there."""
+        reader = self.readers.get(to.reader)
+        worker = reader.workers.get(to.worker) if reader is not None else None
+        if worker is not None:
+            self._send(worker, [ANSWER, orjson.dumps(what)])
+
     def give(self, run: str, number: int, place: Place, nbytes: int) -> list[Skipped]:
         """Queue a frame for every reader; say which gave way. `hand_out` sends what is queued."""
         skipped = []
         for reader in self.readers.values():
-            if reader.name == ARCHIVE:
+            if reader.name in FOLLOWERS:
                 continue
             parcel = Parcel(run, number, place, nbytes)
             if reader.pins:
@@ -282,6 +302,8 @@ class Desk:
         if reader.name != ARCHIVE:
             for parts in self._starts.values():
                 self._send(worker, parts)
+        for posted, what in self._posted.items():
+            self._send(worker, [posted, orjson.dumps(what)])
         yield Receipt(reader.name, name, "hello" if before is None else "again", said)
 
     def _bereave(self, reader: Reader, worker: Worker) -> Iterator[Skipped]:

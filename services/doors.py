@@ -126,6 +126,6 @@ def warnings(settings: Settings) -> Sequence[str]:
     if settings.viewer.enabled and not is_loopback(settings.viewer.host):
         said.append(
             "the page can be reached from other machines and is not encrypted: who listens on the "
-            "network can read its token and look at everything (it can change nothing)"
+            "network can read its token, look at everything, and accept a calibration"
         )
     return said

@@ -24,10 +24,12 @@ from ..stream.messages import Frame, Message, Refusal, RunStart, RunStop
 from ..stream.sources import Incoming, Source
 from ..stream.spool import Mark, SpoolRoot
 from . import status
+from .acceptance import Acceptance
 from .closing import Closing
-from .desk import ARCHIVE, Desk, Receipt, Skipped
+from .desk import ARCHIVE, FOLLOWERS, GATHER, Desk, Receipt, Skipped
 from .doors import results_door
 from .feeds import open_feed
+from .gathering import Gathering
 from .latency import Latencies
 from .logs import logger
 from .notices import Bus
@@ -41,7 +43,7 @@ from .takeover import Takeover
 log = logger("ingest")
 NOTICE_PERIOD_S = 0.2
 TELL_PERIOD_S = 0.02
-"""How often the archiver hears of new frames at most."""
+"""How often those who follow the spools hear of new entries at most."""
 HEAR_OUT_S = 0.5
 """Told to stop, so long a sender that does not pause is still listened to."""
 RETRY_S = 0.2
@@ -70,7 +72,7 @@ class Ingest:
         root = SpoolRoot(Path(plan.spool), segment_bytes=segment_bytes(settings.spool))
         self.spools = Spools(root, settings.spool, claimer(settings, plan))
         self.source: Source = open_feed(settings)
-        self.desk = Desk(plan.desk, readers(settings))
+        self.desk = Desk(plan.desk, readers(settings, plan.gatherers))
         self.desk.spools = self.spools.path_of
         self.bus = Bus([plan.bus], results_door(settings))
         self.ledger = Ledger(settings.source.name, int(settings.source.end_timeout_s * 1e9))
@@ -79,6 +81,8 @@ class Ingest:
         self.run_latencies: dict[str, Latencies] = {}
         self.rates = Rates()
         self.alarms: dict[str, str] = {}
+        self.gathering = Gathering(self)
+        self.acceptance = Acceptance(self, Path(plan.accepted))
         self.closing = Closing(self)
         self.takeover = Takeover(self)
         self.draining = False
@@ -200,6 +204,10 @@ class Ingest:
             if isinstance(said, Skipped):
                 if said.reader == "analysis":
                     self.skip(said.run, [said.number], said.reason)
+            elif said.reader == GATHER:
+                self.gathering.hear(said)
+            elif said.kind == "calibration":
+                self.acceptance.hear(said)
             elif said.kind == "result":
                 self._result(said)
             elif said.reader == ARCHIVE:
@@ -283,7 +291,7 @@ class Ingest:
             self.hear(self.desk.withdraw("analysis", None, "stalled"))
 
     def _tell(self) -> None:
-        """Tell the archiver how far the spools go now."""
+        """Tell those who follow the spools how far they go now."""
         now = time.monotonic()
         if now - self._told < TELL_PERIOD_S:
             return
@@ -292,9 +300,10 @@ class Ingest:
         for spooled in self.spools.runs.values():
             if not archived:
                 spooled.held_before = EVERYTHING
-            elif spooled.told != spooled.marks:
+            if spooled.told != spooled.marks:
                 spooled.told = spooled.marks
-                self.desk.tell(ARCHIVE, spooled.tail)
+                for reader in FOLLOWERS:
+                    self.desk.tell(reader, spooled.tail)
 
     # the end
 
@@ -330,6 +339,7 @@ class Ingest:
         """Publish the state, the account and the pace."""
         self._noticed = time.monotonic()
         self.takeover.look()
+        self.acceptance.look()
         for key in self.spools.put_back():
             self.alarms["spool folder"] = (
                 f"run {key}: its spool was deleted; what was not archived yet was put back as far "

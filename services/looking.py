@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from ..analysis.operators import Calibration, Operator
@@ -14,7 +15,7 @@ from ..stream.files import PixelSize, open_file
 from ..stream.files.formats import split
 from ..stream.nexus import read_result
 from ..stream.nexus.names import SUFFIX
-from .processor import calibration_of
+from .pixels import calibration_of
 
 ANALYSIS = "hrtem"
 APART = 1_000_000
@@ -39,9 +40,21 @@ def results(paths: Sequence[Path], look: Looker) -> Said:
             raise FileError(f"{path}: no spots were found in its frames; name other archives")
         if "grain" not in data.dims:
             continue  # spots, but no grain in any frame: nothing to learn from
-        # in the archive a spot names the number of its frame, not its place in a batch
-        highest = int(data["spot_frame"].max()) if data.sizes["spot"] else 0
-        yield data, [n * APART + number for number in range(highest + 1)]
+        yield as_batch(data, n)
+
+
+def as_batch(data: xr.Dataset, n: int) -> tuple[xr.Dataset, list[int]]:
+    """All results of the n-th archive as of one batch, and what its frames are called.
+
+    In the archive a spot names the number of its frame, not its place in a batch.
+    """
+    numbers, first = np.unique(data["frame"].values, return_index=True)
+    placed = {
+        name: data[name].copy(data=np.searchsorted(numbers, data[name].values))
+        for name in ("spot_frame", "grain_frame")
+    }
+    said = data.isel(frame=first).assign(placed)
+    return said, [n * APART + int(number) for number in numbers]
 
 
 def looker(operator: Operator, pixel_size: PixelSize | None, uncalibrated: bool) -> Looker:

@@ -15,7 +15,7 @@ from ..stream.messages import Frame
 from ..stream.sockets import open_async_socket
 from ..stream.spool import Place, SpoolViews
 from . import notices
-from .desk import FRAMES, WHO
+from .desk import ANSWER, FRAMES, WHO
 from .doors import page_hosts
 from .logs import logger
 from .ports import listening_socket
@@ -26,6 +26,8 @@ log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15
 """Frames shown at most; eyes need no more."""
 PING_MS = 1000
+ANSWER_S = 5.0
+"""A person waits so long for the answer to a click."""
 HELLO = b'{"reader":"preview","worker":"page","credit":1}'
 
 
@@ -40,11 +42,21 @@ async def _serve(plan: Plan, life: Life) -> int:
     state = ViewState(memory=int(settings.memory_mb * 1e6))
     past = Past(archive.folder if archive.enabled else None)
     hosts = page_hosts(settings)
-    server = Server(create_app(state, token=plan.token, allowed_hosts=hosts, past=past))
+    desk = PageDesk(plan.desk, state)
+    server = Server(
+        create_app(
+            state,
+            token=plan.token,
+            allowed_hosts=hosts,
+            past=past,
+            guest_token=settings.guest_token,
+            act=desk.act,
+        )
+    )
     await server.start(listening_socket(settings.host, plan.page_port))
     tasks = [
         asyncio.create_task(_bus(plan.bus, state)),
-        asyncio.create_task(_previews(plan.desk, state)),
+        asyncio.create_task(desk.listen()),
     ]
     while not (life.stopping or life.orphaned or any(task.done() for task in tasks)):
         await asyncio.sleep(0.1)
@@ -70,25 +82,59 @@ async def _bus(endpoint: str, state: ViewState) -> None:
             state.take(message)
 
 
-async def _previews(endpoint: str, state: ViewState) -> None:
-    desk = open_async_socket(zmq.DEALER)
-    views = SpoolViews()
-    desk.connect(endpoint)
-    await desk.send_multipart([b"hello", HELLO])
-    while True:
-        if not await desk.poll(PING_MS):
-            await desk.send_multipart([b"ping", b"{}"])  # ingest may have been started anew
-            continue
-        buffers = [part.buffer for part in await desk.recv_multipart(copy=False)]
-        word = bytes(buffers[0][:16])
-        if word == WHO:
-            await desk.send_multipart([b"hello", HELLO])
-        elif word == FRAMES:
-            frame = _newest(views, orjson.loads(buffers[1]))
-            if frame is not None:
-                state.take(frame)
-            await asyncio.sleep(PREVIEW_PERIOD_S)
-            await desk.send_multipart([b"credit", b'{"n":1}'])
+class PageDesk:
+    """The page at the desk: takes the newest frames, and passes on what people decide."""
+
+    def __init__(self, endpoint: str, state: ViewState) -> None:
+        self.state = state
+        self._socket = open_async_socket(zmq.DEALER)
+        self._socket.connect(endpoint)
+        self._views = SpoolViews()
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._count = 0
+        self._next: asyncio.Task[None] | None = None
+
+    async def act(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Ask ingest to do something, and give its answer; TimeoutError if there is none."""
+        self._count += 1
+        number = self._count
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            wish = orjson.dumps({**said, "id": number})
+            await self._socket.send_multipart([b"calibration", wish])
+            return await asyncio.wait_for(answer, ANSWER_S)
+        finally:
+            del self._asked[number]
+
+    async def listen(self) -> None:
+        """Hear the desk, for ever; frames are asked for at the page's own pace."""
+        await self._socket.send_multipart([b"hello", HELLO])
+        while True:
+            if not await self._socket.poll(PING_MS):
+                await self._socket.send_multipart([b"ping", b"{}"])  # a new ingest asks who we are
+                continue
+            buffers = [part.buffer for part in await self._socket.recv_multipart(copy=False)]
+            word = bytes(buffers[0][:16])
+            if word == WHO:
+                await self._socket.send_multipart([b"hello", HELLO])
+            elif word == ANSWER:
+                self._answered(orjson.loads(buffers[1]))
+            elif word == FRAMES:
+                frame = _newest(self._views, orjson.loads(buffers[1]))
+                if frame is not None:
+                    self.state.take(frame)
+                self._next = asyncio.create_task(self._ask_for_one())
+
+    def _answered(self, said: dict[str, Any]) -> None:
+        answer = self._asked.get(said.pop("id", None))
+        if "calibration" in said:  # before the next notice says so
+            self.state.take({**self.state.status, "correction": said["calibration"]})
+        if answer is not None and not answer.done():
+            answer.set_result(said)
+
+    async def _ask_for_one(self) -> None:
+        await asyncio.sleep(PREVIEW_PERIOD_S)
+        await self._socket.send_multipart([b"credit", b'{"n":1}'])
 
 
 def _newest(views: SpoolViews, head: dict[str, Any]) -> Frame | None:

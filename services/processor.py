@@ -12,15 +12,18 @@ import xarray as xr
 
 from .. import __version__
 from ..analysis import operators
-from ..analysis.operators import AnalysisError, Calibration, Operator
+from ..analysis.operators import AnalysisError, Operator
 from ..stream import wire
 from ..stream.decompress import decode
 from ..stream.errors import WireError
+from ..stream.facts import columns
 from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
+from .acceptance import in_force
 from .library import gifts
 from .logs import logger
-from .outcome import InvalidResultError, validated
-from .reader import DeskReader, Handed, Unreadable
+from .outcome import InvalidResultError, validated, with_facts
+from .pixels import calibration_of, corrected
+from .reader import Accepted, DeskReader, Handed, Unreadable
 from .service import Life, Plan
 from .settings import AnalysisSettings
 
@@ -57,6 +60,8 @@ class Processor:
         self.operator = operator
         self.desk = desk
         self.starts: dict[str, RunStart] = {}
+        self.accepted: dict[str, Any] = {}
+        """What people accepted: it holds from the next batch on."""
         self.batch: Batch | None = None
 
     def step(self) -> None:
@@ -74,6 +79,8 @@ class Processor:
                 self.starts[message.run] = message
             case RunStop():
                 self.starts.pop(message.run, None)
+            case Accepted():
+                self.accepted = message.said
             case Unreadable():
                 self._give_up(message)
         if self.batch is not None and len(self.batch.frames) >= self.settings.batch_size:
@@ -163,12 +170,23 @@ class Processor:
         return wire.encode(failed)
 
     def _analyse(self, run: str, frames: list[Frame], images: np.ndarray) -> Result:
-        start = self.starts.get(run)
-        calibration = calibration_of(start.calibration if start else {})
+        known = self._calibration(run)
+        calibration = corrected(calibration_of(known), known.get("accepted"))
         began = time.perf_counter()
         data = validated(self.operator(images, calibration), len(frames))
+        data = with_facts(data, columns(frames))
         seconds = time.perf_counter() - began
         return replace(self._result(run, frames, data, {}, None), seconds=seconds)
+
+    def _calibration(self, run: str) -> dict[str, Any]:
+        """What is known of the pixels of a run, with what a person accepted for them."""
+        start = self.starts.get(run)
+        known = dict(start.calibration) if start else {}
+        known.pop("accepted", None)  # that is no word of a detector's
+        event = in_force(self.accepted.get("events", ()), known.get("pixel_size_nm"))
+        if event is not None:
+            known["accepted"] = {**event, "file": self.accepted.get("file")}
+        return known
 
     def _failed(self, run: str, frames: list[Frame], reason: str, words: str) -> Result:
         return self._result(run, frames, xr.Dataset(), {"failure": reason}, words)
@@ -181,7 +199,6 @@ class Processor:
         extra: Mapping[str, Any],
         error: str | None,
     ) -> Result:
-        start = self.starts.get(run)
         stamps = [f.detector_ns for f in frames if f.detector_ns is not None]
         return Result(
             source=frames[0].source,
@@ -193,7 +210,7 @@ class Processor:
                 "program": "beamside",
                 "version": __version__,
                 "settings": dict(self.settings.settings),
-                "calibration": dict(start.calibration) if start else {},
+                "calibration": self._calibration(frames[0].run),
                 "device": "cpu",
                 **extra,
             },
@@ -202,27 +219,3 @@ class Processor:
             received_ns=min(frame.received_ns for frame in frames),
             done_ns=time.time_ns(),
         )
-
-
-def calibration_of(said: Mapping[str, Any]) -> Calibration:
-    """The calibration in the keys of `RunStart.calibration`, as an analysis takes it.
-
-    AnalysisError if it is none: it is the word of a stranger.
-    """
-    size = said.get("pixel_size_nm")
-    try:
-        return Calibration(
-            pixel_size=(float(size[0]), float(size[1])) if size else None,
-            voltage=_number(said.get("voltage_kV")),
-            temperature=_number(said.get("temperature_K")),
-            origin=str(said.get("origin", "none")),
-        )
-    except (TypeError, ValueError, LookupError) as error:
-        raise AnalysisError(
-            "the calibration of the run can't be understood: pixel_size_nm must be two numbers, "
-            f"voltage_kV and temperature_K one each ({type(error).__name__}: {error})"[:300]
-        ) from error
-
-
-def _number(said: Any) -> float | None:
-    return None if said is None else float(said)

@@ -15,7 +15,7 @@ from ..stream.errors import StreamError, WireError
 from ..stream.messages import Buffer, Frame, Message
 from ..stream.sockets import UNBOUNDED, open_socket
 from ..stream.spool import Place, SpoolViews
-from .desk import BYE, FRAMES, TAIL, WHO
+from .desk import ACCEPTED, BYE, FRAMES, TAIL, WHO
 from .logs import logger
 from .service import Life
 
@@ -36,18 +36,26 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """How far the spool of a run goes (the archiver's news)."""
+    """How far the spool of a run goes (news for those who follow it)."""
 
     said: dict[str, Any]
 
 
-Handed: TypeAlias = Message | Unreadable | Tail
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The corrections of the pixel grid that people accepted, from now on."""
+
+    said: dict[str, Any]
+
+
+Handed: TypeAlias = Message | Unreadable | Tail | Accepted
 
 
 class DeskReader:
     """One worker at the desk."""
 
-    def __init__(self, endpoint: str, reader: str, worker: str, credit: int) -> None:
+    def __init__(self, endpoint: str, reader: str, worker: str, credit: int, **more: bool) -> None:
+        """Say hello; `more` goes with it."""
         self.socket = open_socket(
             zmq.DEALER, linger_ms=5000, send_hwm=UNBOUNDED, receive_hwm=UNBOUNDED
         )
@@ -59,7 +67,7 @@ class DeskReader:
         """Since when nothing came."""
         self._heard = self._pinged = time.monotonic()
         self._views = SpoolViews()
-        self._hello = {"reader": reader, "worker": worker, "credit": credit}
+        self._hello = {"reader": reader, "worker": worker, "credit": credit, **more}
         self.say("hello", self._hello)
 
     def say(self, kind: str, what: dict[str, Any]) -> None:
@@ -92,6 +100,8 @@ class DeskReader:
             return self._read(orjson.loads(buffers[1]))
         elif word == TAIL:
             return [Tail(orjson.loads(buffers[1]))]
+        elif word == ACCEPTED:
+            return [Accepted(orjson.loads(buffers[1]))]
         else:
             return self._decoded(buffers)
         return []

@@ -6,15 +6,20 @@ import time
 from dataclasses import dataclass
 
 from ..stream.backlog import Backlog
-from .desk import ARCHIVE, Parcel, Reader
+from .desk import ARCHIVE, GATHER, Parcel, Reader
 from .settings import Settings
 
 
-def readers(settings: Settings) -> list[Reader]:
-    """The archive follows the spool, the analysis takes as set, the preview has the newest."""
+def readers(settings: Settings, gatherers: int = 0) -> list[Reader]:
+    """The ways out: the analysis takes as set, the preview has the newest.
+
+    The archive and the gatherers, where there are any, follow the spool.
+    """
     ways = [Reader("preview", Backlog("newest", 1), pins=False)]
     if settings.archive.enabled:
         ways.append(Reader(ARCHIVE, Backlog[Parcel]("wait")))
+    if gatherers:
+        ways.append(Reader(GATHER, Backlog[Parcel]("wait")))
     analysis = settings.analysis
     if analysis.workers:
         # the frames lie on disk: their bytes are bounded by the budget of the spool

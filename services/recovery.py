@@ -30,6 +30,8 @@ class Leftover:
     """Parts of its spool that can't be read, in words."""
     stop: RunStop | None = None
     """Its end, where only its archive was not finished."""
+    grown: set[str] = field(default_factory=set)
+    """What of that which grows over the whole run is in the log."""
 
     @property
     def unseen(self) -> list[int]:
@@ -145,6 +147,8 @@ def _entered(found: Leftover, record: Record) -> None:
     """Enter one line of the log into the account."""
     head, account = record.head, found.run.account
     match record.kind:
+        case "result" if head.get("level") == "run":  # of frames that were answered for
+            found.grown.add(str(head["analysis"]))
         case "result" if head["error"] is None:
             account.processed.add_ranges((n, n) for n in head["frames"])
         case "result":
@@ -156,6 +160,8 @@ def _entered(found: Leftover, record: Record) -> None:
             account.refused.add_ranges(head["ranges"])
         case "unfit":
             found.unfit.add_ranges(head["ranges"])
+        case "event":
+            account.events.append(dict(head["event"]))
         case "archived":
             account.received.add_ranges(head["ranges"])
             account.archived.add_ranges(head["ranges"])

@@ -29,6 +29,10 @@ ENVIRONMENT = {
 """Set before Python starts in every service process: doubles the ingest of large frames."""
 
 
+NOTHING_TO_DO = 3
+"""Exit code of a process that is not needed: it is not started again."""
+
+
 class Life:
     """Whether to go on; a signal only sets a flag, so nothing is ever interrupted half-way."""
 
@@ -66,6 +70,10 @@ class Plan:
     """Private folder of this service: sockets and logs."""
     token: str = ""
     page_port: int = 0
+    accepted: str = ""
+    """File of the corrections of the pixel grid that people accepted."""
+    gatherers: int = 0
+    """How many are still there: those of an analysis over which nothing grows go by themselves."""
     calibration: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -121,6 +129,10 @@ def load_role(role: str, name: str) -> Role:
             from .processor import run as run_processor
 
             return lambda plan, life: run_processor(plan, life, name)
+        case "gatherer":
+            from .gatherer import run as run_gatherer
+
+            return lambda plan, life: run_gatherer(plan, life, name)
         case "archiver":
             from .archiver import run as run_archiver
 

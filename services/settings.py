@@ -70,6 +70,11 @@ class CalibrationSettings(Section):
     )
     voltage_kv: Positive | None = Field(None, description="acceleration voltage in kV")
     temperature_k: Positive | None = Field(None, description="specimen temperature in K")
+    accepted: Path | None = Field(
+        None,
+        description="file of the corrections of the pixel grid that people accepted; none: "
+        "`calibration.jsonl` in the folder of the archive",
+    )
 
     @field_validator("pixel_size")
     @classmethod
@@ -118,6 +123,16 @@ class AnalysisSettings(Section):
         60,
         description="with `wait`: an analysis that makes a detector wait for longer is cut, and "
         "what waited is skipped and listed (0: never), in s",
+    )
+    gatherers: Annotated[int, Field(ge=0, le=64)] = Field(
+        1,
+        description="processes that fold the results of a run into what grows over it, where the "
+        "analysis has such a thing; 0: nothing grows",
+    )
+    gather_timeout_s: Positive = Field(
+        60,
+        description="a run waits at its end for what grows over it for so long at most, and one "
+        "step of it may take so long, in s",
     )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the settings of the analysis itself"
@@ -171,6 +186,9 @@ class ViewerSettings(Section):
     )
     memory_mb: Positive = Field(
         1024, description="for the frames and results that can be scrubbed through, in MB"
+    )
+    guest_token: str | None = Field(
+        None, min_length=8, description="a second token, which may look and change nothing"
     )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="further host names the page may be reached by (a reverse proxy's)"

@@ -150,6 +150,8 @@ class Spools:
             "frames": said["frames"],
             "error": said["error"],
             "failure": said["provenance"].get("failure"),
+            "analysis": said["analysis"],
+            "level": said["provenance"].get("level"),
         }
         self._log(run, head, parts)
 

@@ -37,6 +37,8 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "spool": spool(ingest),
         "last_frame_ns": ingest.last_frame_ns,
         "alarms": alarms(ingest),
+        "grown": ingest.gathering.grown,
+        "correction": ingest.acceptance.as_json(),
         "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
         "device": "cpu",
         "bytes_received": ingest.rates.nbytes,

@@ -16,15 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from . import doors, notices
+from .acceptance import FILE
 from .ports import listening_socket
-from .service import ENVIRONMENT, Life, Plan, private_folder
+from .service import ENVIRONMENT, NOTHING_TO_DO, Life, Plan, private_folder
 from .settings import Settings
 
 LOOK_MS = 50
@@ -72,6 +73,7 @@ class Supervisor:
         self.token = settings.viewer.token or secrets.token_urlsafe(24)
         port = self._page_port() if settings.viewer.enabled else 0
         self.folder = private_folder()
+        gatherers = settings.analysis.gatherers if settings.analysis.workers else 0
         self.plan = Plan(
             settings=settings.model_dump(mode="json"),
             desk=f"ipc://{self.folder}/desk",
@@ -80,12 +82,16 @@ class Supervisor:
             folder=str(self.folder),
             token=self.token,
             page_port=port,
+            gatherers=gatherers,
+            accepted=str(self._accepted_file()),
         )
         self.children = [Child("ingest", "ingest")]
         if settings.archive.enabled:
             self.children.append(Child("archiver", "archiver"))
         for n in range(settings.analysis.workers):
             self.children.append(Child("processor", f"processor-{n}"))
+        for n in range(gatherers):
+            self.children.append(Child("gatherer", f"gatherer-{n}"))
         if settings.viewer.enabled:
             self.children.append(Child("viewer", "viewer"))
         self._bus = notices.listen(self.plan.bus)
@@ -97,6 +103,12 @@ class Supervisor:
             return self.folder / "spool"
         folder = settings.spool.folder or settings.archive.folder / "spool"
         return folder.absolute() / self.folder.name
+
+    def _accepted_file(self) -> Path:
+        """Where it is kept which calibration people accepted; without an archive for this time."""
+        settings = self.settings
+        folder = settings.archive.folder if settings.archive.enabled else self.folder
+        return (settings.calibration.accepted or folder / FILE).absolute()
 
     def _page_port(self) -> int:
         viewer = self.settings.viewer
@@ -161,12 +173,20 @@ class Supervisor:
     def watch(self) -> None:
         """Restart what died, with growing patience."""
         now = time.monotonic()
-        for child in self.children:
+        for child in list(self.children):
             process = child.process
-            if process is not None and process.poll() is not None:
+            if process is not None and process.poll() == NOTHING_TO_DO:
+                self._left(child)
+            elif process is not None and process.poll() is not None:
                 self._died(child, process.returncode)
             elif process is None and now >= child.restart_at:
                 self._launch(child)
+
+    def _left(self, child: Child) -> None:
+        """It is not needed: a gatherer, where nothing grows over the runs."""
+        self.children.remove(child)
+        self.plan = replace(self.plan, gatherers=0)
+        self.plan.save(self.folder / "plan.json")  # for an ingest that is started again
 
     def _died(self, child: Child, code: int) -> None:
         now = time.monotonic()
@@ -198,6 +218,7 @@ class Supervisor:
         readers = self.status.get("readers", {})
         wanted = {"archive": self.settings.archive.enabled, "preview": self.settings.viewer.enabled}
         wanted["analysis"] = self.settings.analysis.workers > 0
+        wanted["gather"] = "gather" in readers
         return bool(readers) and all(
             readers.get(name, {}).get("workers", 0) > 0 for name, want in wanted.items() if want
         )
@@ -256,7 +277,7 @@ class Supervisor:
         for wait_s, tell in ((patience_s, process.terminate), (10.0, process.kill)):
             try:
                 code = process.wait(wait_s)
-                return 0 if code == -signal.SIGTERM else code
+                return 0 if code in (-signal.SIGTERM, NOTHING_TO_DO) else code
             except subprocess.TimeoutExpired:
                 tell()
         process.wait()

@@ -35,6 +35,8 @@ class Account:
     bytes_received: int = 0
     orphan: bool = False
     """Whether the start was never seen: nobody knows of frames before the first that came."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What people did during the run that changes what results mean, in the order it happened."""
     over: bool = False
     """Whether the end was seen: until then only gaps count as missing."""
 
@@ -100,4 +102,5 @@ class Account:
             "skipped_frames": len(self.skipped),
             "skipped_ranges": self.skipped.ranges()[:LISTED_RANGES],
             "bytes_received": self.bytes_received,
+            "events": list(self.events),
         }

@@ -1,4 +1,8 @@
-"""Which correction of the pixel grid `PhaseMapper` works with: none unless somebody says so."""
+"""Which correction of the pixel grid `PhaseMapper` works with: none unless somebody says so.
+
+The pixel size is corrected before anything is measured. What that leaves, the shear of the axes, is
+taken from the spots before they are identified.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..operators import AnalysisError
 from .correction import Correction
 
-WORDS = ("header", "accepted")
+WORDS = ("accepted", "header")
 LARGEST = 0.3
 """No microscope is wrong by more; a larger number is a mistake."""
 
@@ -17,9 +20,9 @@ LARGEST = 0.3
 def chosen(setting: str | Sequence[float], accepted: Sequence[float] | None = None) -> Correction:
     """Give the correction that the setting `calibration` asks for.
 
-    "header" = none; "accepted" = the one that a person accepted, `accepted`; or the three numbers
-    (scale, anisotropy, shear) themselves, as `SelfCalibration` gives them. ValueError where the
-    setting means nothing, AnalysisError where nothing was accepted.
+    "header" = none; "accepted" = the one that a person accepted, `accepted`, none before that; or
+    the three numbers (scale, anisotropy, shear) themselves, as `SelfCalibration` gives them.
+    ValueError where the setting means nothing.
     """
     if isinstance(setting, str):
         if setting not in WORDS:
@@ -27,13 +30,8 @@ def chosen(setting: str | Sequence[float], accepted: Sequence[float] | None = No
                 f"calibration is {' or '.join(WORDS)} or three numbers (scale, anisotropy, shear), "
                 f"not {setting!r}"
             )
-        if setting == "header":
+        if setting == "header" or accepted is None:
             return Correction()
-        if accepted is None:
-            raise AnalysisError(
-                "calibration = accepted, but none was accepted in this session: accept one, or "
-                "set calibration to header"
-            )
         setting = accepted
     values = np.asarray(setting, float)
     if values.shape != (3,) or not (np.abs(values) < LARGEST).all():

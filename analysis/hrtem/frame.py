@@ -9,6 +9,7 @@ import numpy as np
 from ..operators import AnalysisError
 from .candidates import Candidates
 from .complete import complete
+from .correction import Correction
 from .crop import View, fourier_crop
 from .detect import Optics, Reflections, Spectra, detect, look
 from .fractions import EDGE_ERROR, Fractions, fractions
@@ -23,10 +24,12 @@ from .regions import union
 from .ring_views import RingViews, draw_rings
 from .specimen import SMOOTH, contrast, specimen
 from .spectrum import power_spectrum, spectrum
+from .straight import halved, straight
 
 FRINGED = 1e-8
 """Factor of the false alarms in an image that lies over a copy of itself: fringes through its
 spectrum double the background at places, and so must the threshold."""
+NONE = Correction()
 WAVES = 1.2
 """Longest waves that a field must hold."""
 
@@ -56,8 +59,8 @@ class Limits:
     """Standard deviation of pixel height over width."""
     shear: float = 0.008
     """The same for the angle between the axes, radian."""
-    sheared: float = 0.0
-    """Shear that is known of, and is not in `pixel`."""
+    correction: Correction = NONE
+    """Of the pixel grid; `pixel` holds scale and anisotropy of it."""
 
     @property
     def optics(self) -> Optics:
@@ -77,7 +80,7 @@ class Limits:
             self.k_max,
             self.anisotropy,
             self.shear,
-            self.sheared,
+            self.correction.shear,
         )
 
 
@@ -133,6 +136,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     at, grain, grains = _renumber(at, grain, grains, grid)
     label = grains.classes(limits.label_above, limits.label_row_above)
     classes, confidence = label_maps(at, inside, label, grains.probability)
+    true = straight(found, limits.correction)  # the pixel size holds all but the shear
     return Found(
         grid,
         classes,
@@ -141,10 +145,10 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         *spectrum(view, power),
         *_profile(spectra, limits),
         single,
-        found,
+        halved(true),
         grain,
         grains,
-        orientations(found, grain, grains, known, label > UNKNOWN),
+        orientations(true, grain, grains, known, label > UNKNOWN),
         fractions(at, classes > VACUUM, grains.posterior, grid, EDGE_ERROR * limits.windows[0]),
         draw_rings(view, found, grid, limits.rings, limits.fringes),
         () if twice is None else (_doubt(twice, limits),),

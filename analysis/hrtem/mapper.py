@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 
 from ..device import to_host
-from ..operators import GIVEN, AnalysisError, Calibration
+from ..operators import GIVEN, AnalysisError, Calibration, RunOperator
 from .applied import chosen
 from .candidates import Candidates, candidates
 from .frame import Found, Limits, analyse
 from .library import Library, shipped
 from .pixels import clean
 from .ratios import by_ratios
+from .selfcal import SelfCalibration
 from .tables import assemble
 from .uncalibrated import Uncalibrated
 
@@ -60,9 +62,10 @@ class PhaseMapper:
     temperature: float | None = None
     """Of the specimen, K; overrides the calibration's. Cells follow it where the expansion is
     known."""
-    calibration: str | tuple[float, ...] = "header"
-    """Correction of the pixel grid: `header` for none, or (scale, anisotropy, shear) as
-    `beamside calibrate` says; the shear is told, and not applied."""
+    calibration: str | tuple[float, ...] = "accepted"
+    """Correction of the pixel grid: `accepted` for what a person accepts (nothing before that),
+    `header` for none whatever is accepted, or (scale, anisotropy, shear) as `beamside calibrate`
+    says."""
     detector: str = "classical"
     """`classical`, or `network`: the spot network looks at weak candidates again (about five times
     the time; the extra `networks`)."""
@@ -137,6 +140,23 @@ class PhaseMapper:
             library=self.library,
         )
 
+    def over_run(self, calibration: Calibration) -> Mapping[str, RunOperator]:
+        """What grows over a run: the self-calibration of the pixel grid, if it has a size at all.
+
+        It reads the same candidates at the same temperature, and is applied only when accepted.
+        """
+        if calibration.pixel_size is None:
+            return {}
+        own = SelfCalibration(
+            candidates=self.candidates,
+            strain=self.strain_tolerance,
+            distortion=self.distortion_tolerance,
+            k_max=self.k_max,
+            temperature=self._kelvin(calibration),
+            library=self.library,
+        )
+        return {"calibration": own}
+
     def _kelvin(self, calibration: Calibration) -> float | None:
         return self.temperature if self.temperature is not None else calibration.temperature
 
@@ -156,7 +176,7 @@ class PhaseMapper:
             return self._in_pixels()
         if not all(np.isfinite(p) and p > 0 for p in header):
             raise AnalysisError(f"the pixel size must be positive, not {header} nm")
-        correction = chosen(self.calibration)
+        correction = chosen(self.calibration, calibration.correction)
         pixel, known = correction.pixel(header), not correction.nothing
         nyquist = 0.5 / max(pixel)
         if nyquist < 2 * self.k_min:
@@ -185,11 +205,18 @@ class PhaseMapper:
             fringes=self.fringes and self.rings > 0,
             anisotropy=CALIBRATED if known else ANISOTROPY,
             shear=CALIBRATED if known else SHEAR,
-            sheared=correction.shear,
+            correction=correction,
         )
 
     def _in_pixels(self) -> Limits:
         """Windows of 128 pixels, whatever they measure, on the image as it is."""
-        measured = replace(self, windows=(128.0, 256.0), k_min=12 / 128, k_max=0.45, map_pixel=8.0)
+        measured = replace(
+            self,
+            calibration="header",
+            windows=(128.0, 256.0),
+            k_min=12 / 128,
+            k_max=0.45,
+            map_pixel=8.0,
+        )
         limits = measured._limits(Calibration(pixel_size=(1.0, 1.0)))
         return replace(limits, calibrated=False)

@@ -12,7 +12,7 @@ One state stands for one magnification: one pixel size by the header. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from .gather import Prior, gather
 from .library import Library, shipped
 from .selfcal_doubt import Belief, believe
 from .selfcal_fit import peaks
-from .selfcal_groups import Groups, distinct, merged, nothing, planar, taken
+from .selfcal_groups import Groups, distinct, merged, nothing, planar, restored, taken
 from .selfcal_readings import Readings
 from .selfcal_rows import joined, row_votes
 from .selfcal_table import Finding, dataset
@@ -109,6 +109,14 @@ class SelfCalibration:
     def merge(self, one: Groups, other: Groups) -> Groups:
         """Join the states of two workers; the order doesn't matter."""
         return merged(one, other, self.grains)
+
+    def save(self, state: Groups) -> Mapping[str, np.ndarray]:
+        """Give the state as arrays."""
+        return state.arrays()
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> Groups:
+        """Take up what `save` gave; ValueError if it is none of a self-calibration."""
+        return restored(arrays)
 
     def finish(self, state: Groups) -> xr.Dataset:
         """Say what the grains agree on, how sure that is, and what chance would have reached.

@@ -7,12 +7,13 @@ the result does not depend on who merged what first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from .correction import straightened
 from .matches import COLLINEAR
 
 SPOTS = 12
@@ -42,6 +43,10 @@ class Groups:
     """How many were looked at."""
     seen: int
     """Grains met, those without two directions too."""
+    applied: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    """Correction with which the newest frame was read."""
+    newest: int = -1
+    """Number of that frame."""
 
     def __len__(self) -> int:
         return len(self.size)
@@ -52,8 +57,9 @@ class Groups:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, as arrays: to be saved, or to be sent."""
-        counts = {name: np.array(getattr(self, name)) for name in COUNTS}
-        return {name: getattr(self, name) for name in COLUMNS} | counts
+        counts = {name: np.array(getattr(self, name)) for name in (*COUNTS, "newest")}
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return columns | counts | {"applied": self.applied}
 
 
 COLUMNS = ("k", "sigma", "snr", "size", "frame", "row")
@@ -78,13 +84,19 @@ def restored(arrays: Mapping[str, np.ndarray]) -> Groups:
         shape = (many, SPOTS) if name in ("k", "sigma", "snr") else (many,)
         if column.shape != shape:
             raise ValueError(f"{name!r} of the state has shape {column.shape}, not {shape}")
-    return Groups(**columns, frames=int(arrays["frames"]), seen=int(arrays["seen"]))
+    applied = np.asarray(arrays.get("applied", np.zeros(3)), float)
+    if applied.shape != (3,):
+        raise ValueError(f"'applied' of the state has shape {applied.shape}, not (3,)")
+    newest = int(arrays.get("newest", -1))
+    frames, seen = int(arrays["frames"]), int(arrays["seen"])
+    return Groups(**columns, frames=frames, seen=seen, applied=applied, newest=newest)
 
 
 def taken(said: xr.Dataset, numbers: Sequence[int], rows: bool = False) -> Groups:
     """Take the grains out of what `PhaseMapper` said of a batch of frames called `numbers`.
 
-    Those with spots in two directions or more; with `rows`, those with a single row too.
+    Those with spots in two directions or more; with `rows`, those with a single row too. A
+    correction that they were read with is taken back.
     """
     grain = said["spot_grain"].values
     k = said["spot_kx"].values + 1j * said["spot_ky"].values
@@ -98,16 +110,29 @@ def taken(said: xr.Dataset, numbers: Sequence[int], rows: bool = False) -> Group
     for name, values in given.items():
         columns[name] = np.zeros((many, SPOTS), values.dtype)
         columns[name][grain[order], rank] = values[order]
+    applied = corrections(said, len(numbers))
+    of_grain = applied[said["grain_frame"].values]
+    columns["k"] = straightened(columns["k"], -of_grain[:, None])
     every = Groups(
         **columns,
-        size=2 * np.sqrt(said["grain_area"].values / np.pi),
+        size=2 * np.sqrt(said["grain_area"].values / np.pi) / np.exp(of_grain[:, 0]),
         frame=np.asarray(numbers, np.int64)[said["grain_frame"].values],
         row=np.arange(many),
         frames=len(numbers),
         seen=many,
+        applied=applied[int(np.argmax(numbers))] if len(numbers) else np.zeros(3),
+        newest=max(numbers, default=-1),
     )
     useful = planar(every.k) | ((every.k[:, 0] != 0) & rows)
     return every.keep(np.flatnonzero(useful & (every.size > 0)))
+
+
+def corrections(said: xr.Dataset, frames: int) -> np.ndarray:
+    """Corrections with which each frame was read, float64 [frame, 3]; 0 where it is not said."""
+    columns = [f"correction_{name}" for name in ("scale", "anisotropy", "shear")]
+    if not all(name in said for name in columns):
+        return np.zeros((frames, 3))
+    return np.stack([np.asarray(said[name].values, float) for name in columns], axis=1)
 
 
 def merged(one: Groups, other: Groups, most: int) -> Groups:
@@ -115,7 +140,14 @@ def merged(one: Groups, other: Groups, most: int) -> Groups:
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in COLUMNS
     }
-    both = Groups(**columns, frames=one.frames + other.frames, seen=one.seen + other.seen)
+    last = one if one.newest > other.newest else other
+    both = Groups(
+        **columns,
+        frames=one.frames + other.frames,
+        seen=one.seen + other.seen,
+        applied=last.applied,
+        newest=last.newest,
+    )
     return both.keep(_best(both)[:most])
 
 

@@ -139,6 +139,9 @@ def _attributes(
         "shear_degrees": round(float(np.degrees(value[2])), 3),
         "enough": int(_enough(finding, sigma)),
         "accepted": "no: it is applied only when a person or the settings say so",
+        "proposed_correction": [round(float(v), 6) for v in value],
+        "proposed_correction_sigma": [round(float(s), 6) for s in sigma],
+        "applied_correction": [round(float(v), 6) for v in finding.state.applied],
         "alarm": "; ".join(words[1:]) or "none",
         "note": "; ".join(words),
     }
@@ -164,16 +167,24 @@ def _enough(finding: Finding, sigma: np.ndarray) -> bool:
 
 
 def _alarms(finding: Finding, known: Candidates, value: np.ndarray, alarm: float) -> list[str]:
-    """Say what exceeds `alarm`, and which phase seems to be another one."""
+    """Say what exceeds `alarm`, and which phase seems to be another one.
+
+    Compared is with what is applied; that is nothing until somebody accepts a correction.
+    """
     words = []
+    applied = finding.state.applied
+    value = value - applied
+    than = "the correction in force says" if applied.any() else "the header says"
     if abs(value[0]) > alarm:
         more = "larger" if value[0] > 0 else "smaller"
-        words.append(f"the true pixel is {100 * abs(value[0]):.1f} % {more} than the header says")
+        words.append(f"the true pixel is {100 * abs(value[0]):.1f} % {more} than {than}")
     if abs(value[1]) > alarm:
         more = "higher than wide" if value[1] > 0 else "wider than high"
         words.append(f"the true pixel is {100 * abs(value[1]):.1f} % {more}")
     if abs(value[2]) > alarm:
         words.append(f"the axes of the image are {np.degrees(value[2]):+.2f} degrees off square")
+    if words:
+        words.append("accept the proposed correction, or correct the pixel size in the settings")
     best = finding.belief.answers[0]
     if best.stranger >= 0:
         words.append(

@@ -32,6 +32,7 @@ def assemble(
     variables |= _fractions(found)
     variables |= _verdicts(found, length)
     variables |= _spectra(found)
+    variables |= _correction(len(found), limits)
     variables |= spot_table(found, known, limits, length)
     variables |= grain_table(found, known, limits, length)
     variables |= peak_table(found, known, limits, length)
@@ -175,6 +176,25 @@ def _spectra(found: Sequence[Found]) -> dict[str, Variable]:
     }
 
 
+def _correction(frames: int, limits: Limits) -> dict[str, Variable]:
+    """With which correction of the pixel grid each frame was read: what it says is relative to."""
+    if not limits.calibrated:
+        return {}
+    what = {
+        "scale": "log of the pixel size used over the header's",
+        "anisotropy": "log of the pixel's height over its width, over the header's",
+        "shear": "angle by which the axes close up, radian",
+    }
+    return {
+        f"correction_{name}": (
+            ("frame",),
+            np.full(frames, getattr(limits.correction, name)),
+            {"long_name": words, "units": "1"},
+        )
+        for name, words in what.items()
+    }
+
+
 def _attributes(
     found: Sequence[Found],
     limits: Limits,
@@ -193,11 +213,12 @@ def _attributes(
         "candidates": " ".join(known.names),
         "database_sha256": known.database,
         "cell_temperatures_K": [phase.temperature for phase in known.phases],
-        "calibration_origin": calibration.origin,
+        "calibration_origin": _origin(limits, calibration),
         "scale_tolerance": limits.scale_tolerance,
         "spot_threshold": found[0].threshold,
     }
     if limits.calibrated:
+        attrs["correction"] = [round(float(value), 6) for value in limits.correction.values]
         attrs["scale_error"] = [round(one.grains.scale, 5) for one in found]
         attrs["scale_error_sigma"] = [round(one.grains.scale_sigma, 5) for one in found]
         for n, name in ((1, "anisotropy"), (2, "shear")):
@@ -207,3 +228,12 @@ def _attributes(
     if words:
         attrs["note"] = "; ".join(words)
     return attrs
+
+
+def _origin(limits: Limits, calibration: Calibration) -> str:
+    """Where the pixel size is known from, and who said that it is to be corrected."""
+    if limits.correction.nothing:
+        return calibration.origin
+    accepted = calibration.correction == tuple(limits.correction.values)
+    how = (calibration.accepted or "accepted") if accepted else "by the settings"
+    return f"{calibration.origin}, corrected: {how}"

@@ -13,6 +13,7 @@ import xarray as xr
 from ...analysis import operators
 from ...analysis.hrtem import PhaseMapper
 from ...analysis.hrtem.abundance import Abundance
+from ...analysis.hrtem.applied import WORDS
 from ...analysis.hrtem.selfcal import SelfCalibration
 from ...analysis.hrtem.spacings import Spacings
 from ...stream.messages import Result
@@ -78,7 +79,7 @@ class Hrtem:
         """Calibrate on the session; apply it where it is accepted and the evidence carries it."""
         self.sittings = sittings(self._noted(frames), self._calibration(), once, batch.made_by)
         settings: dict[int, Settings] = {}
-        by_header = self.settings["calibration"] == "header"
+        by_header = self.settings["calibration"] in WORDS
         for sitting in self.sittings:
             use = apply and by_header and enough(sitting)
             if use:
@@ -89,8 +90,8 @@ class Hrtem:
         return settings, [sitting.result for sitting in self.sittings if sitting.result]
 
     def _fate(self, sitting: Sitting, *, apply: bool) -> str:
-        if self.settings["calibration"] != "header":
-            return "on top of the calibration that was given; not applied"
+        if self.settings["calibration"] not in WORDS:
+            return "not applied: the settings give a correction of their own"
         if not enough(sitting):
             return "not applied"
         if apply:

@@ -29,7 +29,7 @@ from ...stream.files import Recording, open_file
 from ...stream.messages import Frame, Result
 from ..library import chosen_folder, gifts
 from ..outcome import InvalidResultError, validated
-from ..processor import calibration_of
+from ..pixels import calibration_of
 from . import technique
 from .items import SOURCE
 from .store import put_result, result_in

@@ -90,7 +90,9 @@ class Api:
         wanted = same(request)
 
         def look() -> Held[Result] | None:
-            held = self.state.results.find(lambda h: wanted(h) and bool(h.message.frames))
+            held = self.eyes.grown(request) or self.state.results.find(
+                lambda h: wanted(h) and bool(h.message.frames)
+            )
             return held if held and held.seq > after else None
 
         held = await self.state.wait_for(look, wait)

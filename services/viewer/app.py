@@ -18,6 +18,7 @@ from ... import __version__
 from .. import metrics
 from .answers import json_answer, refusal
 from .api import Api
+from .calibration import Act, CalibrationApi, nobody
 from .guard import Guard
 from .health import Health
 from .history import History
@@ -40,11 +41,14 @@ def create_app(
     name: str = "beamside",
     static: Path = STATIC,
     past: Past | None = None,
+    guest_token: str | None = None,
+    act: Act = nobody,
 ) -> Starlette:
     """Make the ASGI application that shows `state` to whoever has `token`.
 
     `allowed_hosts` are the names by which browsers may call this machine (without port; `*` for
-    any); `name` is what the page calls this instrument.
+    any); `name` is what the page calls this instrument. Who has `guest_token` may only look. `act`
+    takes what a person wants changed to who can do it, and brings the answer.
     """
 
     async def healthz(request: Request) -> Response:
@@ -72,16 +76,24 @@ def create_app(
             Route("/metrics", figures),
             Route("/api/v1/about", about),
             WebSocketRoute("/api/v1/notices", Notices(state).answer),
-            Mount("/api/v1", routes=_routes(state, past or Past(None))),
+            Mount("/api/v1", routes=_routes(state, past or Past(None), act)),
             Mount("/", page),
         ],
-        middleware=[Middleware(Guard, token=token, allowed_hosts=allowed_hosts)],
+        middleware=[
+            Middleware(Guard, token=token, allowed_hosts=allowed_hosts, guest_token=guest_token)
+        ],
         exception_handlers={HTTPException: refusal, Exception: refusal},
     )
 
 
-def _routes(state: ViewState, past: Past) -> list[Route]:
+def _routes(state: ViewState, past: Past, act: Act) -> list[Route]:
     """What there is under /api/v1."""
     eyes, shown = Eyes(state, past), Pictures(state.memory // 4)
-    parts = (Api(state, eyes, shown), History(state, past), Values(eyes), Health(state))
+    parts = (
+        Api(state, eyes, shown),
+        History(state, past),
+        Values(eyes),
+        Health(state),
+        CalibrationApi(state, act),
+    )
     return [route for part in parts for route in part.routes()]

@@ -51,16 +51,27 @@ class Guard:
     cookie, or as `Authorization: Bearer`. An Origin that isn't the Host is refused even with the
     right token: a foreign page open in the user's browser is not the user. A request that changes
     something is not let in by its address (addresses are kept, shared and followed by mistake),
-    and with a cookie it must say its Origin, as every browser does.
+    and with a cookie it must say its Origin, as every browser does. Who has only the guest's token
+    looks at everything and changes nothing.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, allowed_hosts: Iterable[str]) -> None:
-        if len(token) < 8:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        allowed_hosts: Iterable[str],
+        guest_token: str | None = None,
+    ) -> None:
+        tokens = [token] if guest_token is None else [token, guest_token]
+        if min(map(len, tokens)) < 8:
             raise ValueError("the viewer's token must have at least 8 characters")
+        if len(set(tokens)) < len(tokens):
+            raise ValueError("the guest's token must be another than the viewer's")
         self.app = app
         self.token = token.encode()
+        self.tokens = [text.encode() for text in tokens]
         self.hosts = frozenset(host.lower().strip("[]") for host in allowed_hosts)
-        self.cookie = f"beamside-{hashlib.sha256(self.token).hexdigest()[:8]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 400, 401 or 403 in words, or hand on to the app."""
@@ -86,11 +97,15 @@ class Guard:
         given = dict(query).get("token")
         if given is not None:
             return self._enter(scope, headers, given, query)
-        if self._has_bearer(headers) or _may_scrape(scope, headers):
+        bearer = self._bearer(headers)
+        if bearer is None and _may_scrape(scope, headers):
             return None
-        if not self._has_cookie(headers):
+        who = bearer or self._cookie(headers)
+        if who is None:
             return _stranger(headers)
-        if _changes(scope) and not origins:
+        if _changes(scope) and who != self.token:
+            return _words(403, "this token may look at everything, and change nothing")
+        if _changes(scope) and not bearer and not origins:
             return _words(403, "with a cookie, a request that changes something needs its Origin")
         return None
 
@@ -98,7 +113,8 @@ class Guard:
         self, scope: Scope, headers: Headers, given: str, query: list[tuple[str, str]]
     ) -> Response | None:
         """Swap a token in the address for a cookie."""
-        if not self._is_token(given):
+        who = self._who(given)
+        if who is None:
             return _stranger(headers)
         if _changes(scope):
             words = "a request that changes something takes its token as a header, not in the "
@@ -109,7 +125,7 @@ class Guard:
         there = "/" + scope["path"].lstrip("/") + (f"?{left}" if left else "")
         answer = _redirect(there, headers)
         answer.set_cookie(
-            self.cookie,
+            cookie_of(who),
             given,
             httponly=True,
             samesite="strict",
@@ -117,21 +133,33 @@ class Guard:
         )
         return answer
 
-    def _has_bearer(self, headers: Headers) -> bool:
+    def _bearer(self, headers: Headers) -> bytes | None:
         kind, _, bearer = headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self._is_token(bearer.strip())
+        return self._who(bearer.strip()) if kind.lower() == "bearer" else None
 
-    def _has_cookie(self, headers: Headers) -> bool:
+    def _cookie(self, headers: Headers) -> bytes | None:
         if headers.get("authorization", "").lower().startswith("bearer "):
-            return False  # a wrong token is wrong, whatever else was sent
+            return None  # a wrong token is wrong, whatever else was sent
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+            cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
-            return False
-        return cookie is not None and self._is_token(cookie.value)
+            return None
+        for token in self.tokens:
+            cookie = cookies.get(cookie_of(token))
+            if cookie is not None and self._who(cookie.value) == token:
+                return token
+        return None
 
-    def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token)
+    def _who(self, given: str) -> bytes | None:
+        """The token that was given, if it is one."""
+        word = given.encode("utf-8", "surrogateescape")
+        found = [token for token in self.tokens if hmac.compare_digest(word, token)]
+        return found[0] if found else None
+
+
+def cookie_of(token: bytes) -> str:
+    """Name of the cookie that keeps a token; several services of one host have one each."""
+    return f"beamside-{hashlib.sha256(token).hexdigest()[:8]}"
 
 
 def _changes(scope: Scope) -> bool:

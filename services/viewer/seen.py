@@ -102,8 +102,15 @@ class Eyes:
             raise absent(f"{what}: {error}") from error
 
     def result_held(self, request: Request, run: str, number: int) -> Held[Result] | None:
-        """The newest result of a frame that is in the ring."""
+        """The newest result of a frame that is in the ring, or of what grows over its run."""
+        grown = self.grown(request)
+        if grown is not None and grown.message.run == run and number in grown.message.frames:
+            return grown
         return self.state.results.at(run, number, same(request))
+
+    def grown(self, request: Request) -> Held[Result] | None:
+        """What grows over the runs under the name that is asked for, if something does."""
+        return self.state.grown.get(request.query_params.get("analysis", ""))
 
     async def _worth(self, run: str, wait: float) -> float:
         """Nobody need wait for a run that is in the archive."""

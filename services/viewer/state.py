@@ -112,6 +112,8 @@ class ViewState:
         self.stop: RunStop | None = None
         self.run: RunKey | None = None
         self.viewers = 0
+        self.grown: dict[str, Held[Result]] = {}
+        """The newest of what grows over a run, by its analysis."""
         self._calibrations: OrderedDict[RunKey, Mapping[str, Any]] = OrderedDict()
         self._status_at: float | None = None
         self.frame_at: float | None = None
@@ -126,6 +128,11 @@ class ViewState:
             self.frames.add(message, message.nbytes)
             self.frame_at = time.monotonic()
             self.run = (message.source, message.run)
+        elif isinstance(message, Result) and message.provenance.get("level") == "run":
+            before = self.grown.get(message.analysis)
+            seq = self.results.seq if before is None else before.seq
+            self.grown[message.analysis] = Held(seq + 1, message, message.data.nbytes)
+            self.metrics.count_result(message)
         elif isinstance(message, Result):
             self.results.add(message, message.data.nbytes)
             self.result_at = time.monotonic()
@@ -199,6 +206,7 @@ class ViewState:
             "run": None if self.run is None else {"source": self.run[0], "run": self.run[1]},
             "frame": frame and _where(frame, frame.message.number),
             "result": result and _where(result, result.message.frames[-1:]),
+            "grown": [_where(held, held.message.frames[-1:]) for held in self.grown.values()],
             "stop": self.stop
             and {"run": self.stop.run, "status": self.stop.status}
             | {"reason": self.stop.reason, "source": self.stop.source},

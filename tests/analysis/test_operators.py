@@ -60,3 +60,42 @@ def test_counts_are_exact_for_every_pixel_type() -> None:
     data = operators.load("sum")(images, Calibration())
     assert data["total"].values.tolist() == images.astype(object).sum(axis=(1, 2)).tolist()
     assert data["maximum"].values.tolist() == images.max(axis=(1, 2)).tolist()
+
+
+class Part:
+    """Has what a RunOperator has, and no more."""
+
+    def start(self) -> None: ...
+
+    add = merge = finish = save = restore = start
+
+
+def test_over_most_analyses_nothing_grows() -> None:
+    assert operators.over_run(operators.load("sum"), Calibration()) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ([1], TypeError, "gave a list; it gives a mapping"),
+        ({"Big name": Part()}, ValueError, "'Big name' is no name"),
+        ({"part": object()}, TypeError, r"'part' has no start\(\)"),
+    ],
+)
+def test_what_grows_is_checked_by_name_and_methods(
+    given: object, error: type[Exception], words: str
+) -> None:
+    class Wrong:
+        def over_run(self, calibration: Calibration) -> object:
+            return given
+
+    with pytest.raises(error, match=words):
+        operators.over_run(Wrong(), Calibration())  # type: ignore[arg-type]
+
+
+def test_the_self_calibration_grows_over_a_run_of_hrtem_images() -> None:
+    mapper = operators.load("hrtem", {"candidates": ["LiF"], "k_max": 7.0})
+    sized = Calibration(pixel_size=(0.02, 0.02), temperature=100.0)
+    (own,) = operators.over_run(mapper, sized).values()
+    assert (own.temperature, own.k_max) == (100.0, 7.0)  # type: ignore[attr-defined]
+    assert operators.over_run(mapper, Calibration()) == {}  # nothing says what a pixel is

@@ -216,6 +216,8 @@ class Service:
     def __init__(self, token: str) -> None:
         self.token = token
         self.port = 0
+        self.wishes: list[dict[str, Any]] = []
+        """What people decided on the page."""
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -226,8 +228,13 @@ class Service:
 
     async def _open(self) -> None:
         self.state = ViewState()
-        self.server = Server(create_app(self.state, token=self.token), port=self.port)
+        app = create_app(self.state, token=self.token, act=self._act)
+        self.server = Server(app, port=self.port)
         self.port = await self.server.start()
+
+    async def _act(self, wish: dict[str, Any]) -> dict[str, Any]:
+        self.wishes.append(wish)
+        return {"event": {"event": wish["action"], "by": wish["by"], "correction": []}}
 
     def take(self, *messages: Any) -> None:
         for message in messages:

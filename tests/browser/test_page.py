@@ -175,3 +175,43 @@ def test_a_foreign_page_gets_nothing(page: Any, service: Any, feed: Any) -> None
     )
     assert read == "refused"
     assert json.loads(page.request.get(f"{service.url}/healthz").text())["alive"]
+
+
+PROPOSAL = {
+    "correction": [-0.0312, 0.0041, 0.0022],
+    "correction_sigma": [0.0021, 0.0028, 0.0031],
+    "enough": True,
+    "alarm": "the true pixel is 3.1 % smaller than the header says",
+    "note": "pixel -3.12 ± 0.21 %; the true pixel is 3.1 % smaller than the header says",
+    "run": "7",
+    "frames": 40,
+}
+
+
+def test_a_person_accepts_the_proposed_calibration(
+    page: Any, service: Any, feed: Any, specimen: Any
+) -> None:
+    feed(0)
+    correction: dict[str, Any] = {
+        "setting": "accepted",
+        "in_force": None,
+        "proposal": PROPOSAL,
+        "events": [],
+    }
+    service.take(specimen.status(0, correction=correction))
+    opened(page, service)
+    page.get_by_test_id("grid-button").click()
+    dialog = page.get_by_test_id("grid")
+    assert "3.12 ± 0.21 %" in dialog.text_content()
+    assert "3.1 % smaller than the header says" in dialog.text_content()
+    assert dialog.get_by_role("button", name="Accept").is_disabled()  # nobody has signed
+    dialog.get_by_label("your name").fill("ann <b>")
+    dialog.get_by_role("button", name="Accept").click()
+    dialog.get_by_text("Accepted by ann <b>.").wait_for()
+    wish = {"action": "accept", "by": "ann <b>", "correction": PROPOSAL["correction"]}
+    assert service.wishes == [wish]
+    event = {"event": "accept", "by": "ann <b>", "at": "now", "correction": PROPOSAL["correction"]}
+    service.take(specimen.status(0, correction=correction | {"in_force": event}))
+    dialog.get_by_text("accepted by ann <b>, now").wait_for()
+    dialog.get_by_role("button", name="Withdraw").click()
+    dialog.get_by_text("Withdrawn by ann <b>.").wait_for()

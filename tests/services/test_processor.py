@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import pytest
 import xarray as xr
 
 from beamside.analysis.operators import AnalysisError, Calibration
-from beamside.services.processor import Processor, calibration_of
-from beamside.services.reader import Handed, Unreadable
+from beamside.services.pixels import calibration_of
+from beamside.services.pixels import corrected as with_correction
+from beamside.services.processor import Processor
+from beamside.services.reader import Accepted, Handed, Unreadable
 from beamside.services.settings import AnalysisSettings
 from beamside.stream import wire
 from beamside.stream.decompress import encode
@@ -179,3 +181,35 @@ def test_a_frame_that_is_gone_from_the_spool_is_answered() -> None:
     assert [(r.frames, r.error) for r in results] == [((3,), "no such file"), ((4,), None)]
     assert results[0].provenance["failure"] == "unreadable"
     assert desk.credits == 2
+
+
+def test_numbers_that_came_with_the_frames_are_coordinates_along_them() -> None:
+    said = [{"appendix": {"stage_x": 5.0, "stage_y_um": 1.0}}, {"appendix": {"stage_x": 6.0}}]
+    frames = [replace(frame(n), metadata=metadata) for n, metadata in enumerate(said)]
+    ((result,), _) = answers([start(), *frames], batch_size=2)
+    assert result.data["stage_x"].dims == ("frame",)
+    assert result.data["stage_x"].values.tolist() == [5.0, 6.0]
+    assert result.data["stage_x"].attrs["units"] == "nm"
+    assert np.array_equal(result.data["stage_y"].values, [1000.0, np.nan], equal_nan=True)
+    assert "stage_x" in result.data.coords
+
+
+def test_a_batch_is_read_with_what_is_accepted_by_then() -> None:
+    event = {"event": "accept", "by": "ann", "at": "noon", "pixel_size_nm": [0.5, 0.5]}
+    news = Accepted({"events": [event | {"correction": [0.01, 0.0, 0.0]}], "file": "c.jsonl"})
+    (plain, corrected), _ = answers([start(), frame(0), news, frame(1)], batch_size=1)
+    assert "accepted" not in plain.provenance["calibration"]
+    told = corrected.provenance["calibration"]["accepted"]
+    assert (told["by"], told["correction"], told["file"]) == ("ann", [0.01, 0, 0], "c.jsonl")
+    known = corrected.provenance["calibration"]
+    taken = with_correction(calibration_of(known), known["accepted"])
+    assert taken.correction == (0.01, 0.0, 0.0)
+    assert taken.accepted == "accepted by ann at noon"
+    assert taken.pixel_size == (0.5, 0.5)
+
+
+def test_a_detector_accepts_nothing() -> None:
+    event = {"event": "accept", "by": "x", "pixel_size_nm": [0.5, 0.5], "correction": [0.1, 0, 0]}
+    known = {"pixel_size_nm": [0.5, 0.5], "accepted": event}
+    ((result,), _) = answers([RunStart("det", "1", calibration=known), frame(0)], batch_size=1)
+    assert "accepted" not in result.provenance["calibration"]

@@ -8,7 +8,6 @@ from scipy.linalg import expm
 
 from beamside.analysis.hrtem.applied import chosen, sheared
 from beamside.analysis.hrtem.correction import Correction, between, matrices, straightened
-from beamside.analysis.operators import AnalysisError
 
 
 @pytest.fixture
@@ -60,9 +59,9 @@ def test_nothing_is_applied_unless_somebody_says_so() -> None:
     assert chosen((0.03, 0.0, 0.0)) == Correction(0.03, 0.0, 0.0)
 
 
-def test_an_accepted_calibration_that_is_not_there_is_said() -> None:
-    with pytest.raises(AnalysisError, match="none was accepted"):
-        chosen("accepted")
+def test_nothing_is_corrected_before_somebody_accepts_it() -> None:
+    assert chosen("accepted") == Correction()
+    assert chosen("header", (0.02, 0.01, 0)) == Correction()
 
 
 @pytest.mark.parametrize("setting", ["self", (0.1, 0.2), (1.03, 0.0, 0.0), (np.nan, 0.0, 0.0)])

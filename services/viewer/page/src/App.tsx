@@ -1,5 +1,6 @@
 /** The page: health above, the image at the left, what it means at the right. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { GridButton, GridDialog } from './Calibration';
 import { CurvePanel } from './CurvePanel';
 import { Alarms, Health } from './Health';
 import { ImagePanel } from './ImagePanel';
@@ -17,6 +18,7 @@ export function App() {
   const theme = useTheme(settings.theme);
   const [paused, setPaused] = useState(false);
   const [help, setHelp] = useState(false);
+  const [grid, setGrid] = useState(false);
   const [cursor, setCursor] = useState<number>();
   const { notice, at, link } = useNotices();
   const exact = paused || settings.log;
@@ -34,7 +36,7 @@ export function App() {
   useKeys(image, settings, setSettings, {
     pause: togglePause,
     help: () => setHelp((was) => !was),
-    escape: () => (setHelp(false), setSelection(undefined)),
+    escape: () => (setHelp(false), setGrid(false), setSelection(undefined)),
   });
 
   const turn = (name: string) =>
@@ -51,6 +53,7 @@ export function App() {
         <Run notice={notice} image={image} link={link} paused={paused} />
         <Health notice={notice} frameAge={frameAge} late={late} />
         <nav>
+          <GridButton correction={notice?.status.correction} onOpen={() => setGrid(true)} />
           <button type="button" onClick={togglePause} aria-pressed={paused}>
             {paused ? words.resume : words.pause}
           </button>
@@ -130,6 +133,9 @@ export function App() {
         </main>
       )}
       {help && <Help onClose={() => setHelp(false)} />}
+      {grid && notice?.status.correction && (
+        <GridDialog correction={notice.status.correction} onClose={() => setGrid(false)} />
+      )}
     </div>
   );
 }

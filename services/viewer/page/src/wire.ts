@@ -15,7 +15,31 @@ export interface Axis {
   units: string;
 }
 
+/** One decision on the pixel grid, as the service keeps it. */
+export interface Decision {
+  event: 'accept' | 'withdraw';
+  at: string;
+  by: string;
+  correction: number[];
+}
+
+/** Scale, anisotropy and shear of the pixel grid: what holds, and what is proposed. */
+export interface Correction {
+  setting: unknown;
+  in_force: Decision | null;
+  proposal: {
+    correction: number[];
+    correction_sigma: number[] | null;
+    enough: boolean;
+    alarm: string;
+    note: string;
+    run: string;
+    frames: number;
+  } | null;
+}
+
 export interface Status {
+  correction?: Correction | null;
   state?: string;
   source?: string;
   run?: string;
@@ -153,8 +177,8 @@ export class Refused extends Error {
   }
 }
 
-async function ask(address: string, signal?: AbortSignal): Promise<Response> {
-  const answer = await fetch(address, { signal: signal ?? null, credentials: 'same-origin' });
+async function ask(address: string, how: RequestInit = {}): Promise<Response> {
+  const answer = await fetch(address, { ...how, credentials: 'same-origin' });
   if (answer.ok) return answer;
   let text = `the service answered ${answer.status}`;
   try {
@@ -168,6 +192,17 @@ async function ask(address: string, signal?: AbortSignal): Promise<Response> {
 
 export async function askJson<T>(address: string): Promise<T> {
   return (await (await ask(address)).json()) as T;
+}
+
+/** Accept or withdraw a correction of the pixel grid. */
+export async function decide(wish: {
+  action: 'accept' | 'withdraw';
+  by: string;
+  correction?: number[];
+}): Promise<{ event: Decision }> {
+  const headers = { 'content-type': 'application/json' };
+  const how = { method: 'POST', headers, body: JSON.stringify(wish) };
+  return (await (await ask('api/v1/calibration', how)).json()) as { event: Decision };
 }
 
 /** Fetch a picture; undefined where there is nothing (newer). */

@@ -72,6 +72,28 @@ export const words = {
     `pixel ${[...new Set(sizes)].join(' × ')} nm${origin ? ` (${origin})` : ''}`,
   stopped: (run: string, status: string, reason: string) =>
     `run ${run} is ${status}${reason ? `: ${reason}` : ''}`,
+  grid: {
+    button: 'Pixel grid',
+    title: 'Calibration of the pixel grid',
+    inForce: 'in force',
+    nothing: 'nothing: pixels are as the header or the settings say',
+    proposal: 'proposed',
+    noProposal: 'nothing yet',
+    parts: ['pixel size', 'height over width', 'shear'],
+    by: (by: string, at: string) => `accepted by ${by}, ${at}`,
+    from: (run: string, frames: number) => `by the crystals in ${frames} frames of run ${run}`,
+    name: 'your name',
+    accept: 'Accept',
+    withdraw: 'Withdraw',
+    close: 'Close',
+    hint: 'Accepted, it holds from the next frame on, for every run with this pixel size.',
+    tooLittle: 'The evidence is too little so far: more grains are needed.',
+    fixed: (setting: string) =>
+      `The settings fix it: analysis.settings.calibration = ${setting}. Only 'accepted' listens.`,
+    done: (event: string, by: string) =>
+      event === 'accept' ? `Accepted by ${by}.` : `Withdrawn by ${by}.`,
+    failed: 'The service does not answer.',
+  },
   keys: [
     ['Space', 'pause or go on; a paused image has exact values'],
     ['A', 'contrast follows each frame, or stays locked'],

@@ -1,0 +1,43 @@
+"""What the pixels of a run measure: from the words of its start to what an analysis takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..analysis.operators import AnalysisError, Calibration
+from .acceptance import in_words
+
+
+def corrected(calibration: Calibration, event: Mapping[str, Any] | None) -> Calibration:
+    """The same with the correction that a person accepted (see `acceptance`), if there is one."""
+    if event is None:
+        return calibration
+    scale, anisotropy, shear = event["correction"]
+    correction = (float(scale), float(anisotropy), float(shear))
+    return replace(calibration, correction=correction, accepted=in_words(event))
+
+
+def calibration_of(said: Mapping[str, Any]) -> Calibration:
+    """The calibration in the keys of `RunStart.calibration`, as an analysis takes it.
+
+    AnalysisError if it is none: it is the word of a stranger.
+    """
+    size = said.get("pixel_size_nm")
+    try:
+        return Calibration(
+            pixel_size=(float(size[0]), float(size[1])) if size else None,
+            voltage=_number(said.get("voltage_kV")),
+            temperature=_number(said.get("temperature_K")),
+            origin=str(said.get("origin", "none")),
+        )
+    except (TypeError, ValueError, LookupError) as error:
+        raise AnalysisError(
+            "the calibration of the run can't be understood: pixel_size_nm must be two numbers, "
+            f"voltage_kV and temperature_K one each ({type(error).__name__}: {error})"[:300]
+        ) from error
+
+
+def _number(said: Any) -> float | None:
+    return None if said is None else float(said)
