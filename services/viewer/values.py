@@ -240,7 +240,9 @@ def _label(seen: Seen, value: Any) -> str | None:
     """What a class is called."""
     flags = np.atleast_1d(np.asarray(seen.attrs.get("flag_values", ())))
     names = str(seen.attrs.get("flag_meanings", "")).split()
-    found = np.flatnonzero(flags == value) if flags.size and flags.dtype.kind in "iu" else ()
+    if not flags.size or flags.dtype.kind not in "iu":
+        return None
+    found = np.flatnonzero(flags == value)
     return names[int(found[0])] if len(found) and int(found[0]) < len(names) else None
 
 
