@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import xarray as xr
 
 from .device import to_host
 from .operators import AnalysisError, Calibration
+from .stage import StageMap
 
 FLOOR = (0.8, 1.0)
 """Band of frequencies, of Nyquist, where a picture holds noise alone."""
@@ -66,6 +68,11 @@ class Quality:
                 for name, (values, units, words) in columns.items()
             }
         )
+
+    def over_run(self, calibration: Calibration) -> Mapping[str, StageMap]:
+        """A map over the stage, where frames say where it was."""
+        del calibration
+        return {"stage": StageMap(("quality", "mean"))}
 
     def _judge(self, image: np.ndarray) -> tuple[float, float, float, float]:
         top, left = ((n - min(n, self.size)) // 2 for n in image.shape)

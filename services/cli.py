@@ -81,8 +81,14 @@ def _demo(commands: Commands) -> None:
         "page, archive everything. Ctrl-C drains and stops.",
     )
     sub.add_argument("--frames", type=int, help="stop by itself after so many (default: never)")
-    sub.add_argument("--rate", type=float, default=1.0, help="frames per second (default 1)")
-    sub.add_argument("--size", type=int, default=1024, help="pixels a side (default 1024)")
+    sub.add_argument(
+        "--steer",
+        action="store_true",
+        help="a microscope with a stage over a hidden specimen, steered by a RunEngine: a raster, "
+        "and a hunt for a phase with as many frames (needs the extra `steering`)",
+    )
+    sub.add_argument("--rate", type=float, help="frames per second (default 1; steered 10)")
+    sub.add_argument("--size", type=int, help="pixels a side (default 1024; steered 256)")
     sub.add_argument("--seed", type=int, default=1, help="of the specimen (default 1)")
     sub.add_argument(
         "--wire",

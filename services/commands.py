@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ QUIET_TURNS = 40
 CLEAR = "\r\x1b[K"
 """Takes the line of progress away."""
 SERIES_FRAMES = 100
+STEERED_FRAMES = 120
 """Of a demo without end: frames a series."""
 
 
@@ -95,16 +98,26 @@ def demo(args: argparse.Namespace) -> int:
     """Run everything over a simulated microscope."""
     if args.frames is not None and args.frames < 1:
         raise ValueError(f"--frames {args.frames}: must be 1 or more")
+    if args.rate is None:
+        args.rate = 10.0 if args.steer else 1.0
+    if args.size is None:
+        args.size = 256 if args.steer else 1024
     _sensible(args)
     life = listening()
-    detector, endpoint = _start_detector(args)
+    if args.steer and args.wire != "dectris":
+        raise ValueError(f"--steer speaks dectris only, not {args.wire}")
+    bus = f"ipc://{tempfile.mkdtemp(prefix='beamside-steer-')}/results"
+    detector, endpoint = _start_detector(args, bus)
     try:
         url = f"{args.wire}+{endpoint}"
-        under = {
+        under: dict[str, Any] = {
             "source": {"url": url, "name": "microscope"},
             "analysis": {"policy": "wait"},
             "archive": {"folder": "beamside-data"},
         }
+        if args.steer:
+            under["analysis"]["name"] = "quality"
+            under["bus"] = {"results": bus}
         settings = settings_of(args, None, under)
         say(f"  detector  {url} (simulated, {args.size} x {args.size})")
         wanted = args.frames is not None
@@ -112,11 +125,29 @@ def demo(args: argparse.Namespace) -> int:
         def done(status: dict[str, Any]) -> bool:
             if detector.poll() not in (None, 0):
                 raise StartError(f"the simulated detector died (exit code {detector.poll()})")
-            return wanted and bool(status.get("closed")) and not status.get("open")
+            ended = bool(status.get("closed")) and not status.get("open")
+            return wanted and ended and (not args.steer or detector.poll() is not None)
 
-        return serve(settings, life, done, as_json=args.json, before_stop=lambda: _stop(detector))
+        return serve(
+            settings, life, done, as_json=args.json, before_stop=lambda: _end(args, detector)
+        )
     finally:
         _stop(detector)
+        shutil.rmtree(bus.removeprefix("ipc://").removesuffix("/results"), ignore_errors=True)
+
+
+def _end(args: argparse.Namespace, detector: subprocess.Popen[str]) -> None:
+    """Stop the detector; say what the two scans of `--steer` found with as many frames."""
+    said = ""
+    if args.steer and detector.poll() == 0 and detector.stdout:
+        said = detector.stdout.readline()
+    _stop(detector)
+    if said:
+        found = orjson.loads(said)
+        say(
+            f"  raster    found {found['raster']:.0%} of the phase with {found['sent'] // 2} frames"
+        )
+        say(f"  hunt      found {found['hunt']:.0%} with as many: runs 1 and 2 of the archive")
 
 
 def _sensible(args: argparse.Namespace) -> None:
@@ -126,7 +157,11 @@ def _sensible(args: argparse.Namespace) -> None:
         raise ValueError(f"--size {args.size}: allowed are 128 to 8192 pixels a side")
 
 
-def _start_detector(args: argparse.Namespace) -> tuple[subprocess.Popen[str], str]:
+def _start_detector(args: argparse.Namespace, bus: str) -> tuple[subprocess.Popen[str], str]:
+    if args.steer:
+        command = [sys.executable, "-m", "beamside.services.steering.demo", "--bus", bus]
+        command += ["--frames", str(args.frames or STEERED_FRAMES), "--seed", str(args.seed)]
+        return _started([*command, "--rate", str(args.rate), "--size", str(args.size)])
     series = [
         "--frames",
         str(args.frames or SERIES_FRAMES),
@@ -136,6 +171,11 @@ def _start_detector(args: argparse.Namespace) -> tuple[subprocess.Popen[str], st
     options = ["--rate", str(args.rate), "--size", str(args.size), "--seed", str(args.seed)]
     command = [sys.executable, "-m", "beamside.services.cli", "simulate"]
     command += [f"{args.wire}+tcp://127.0.0.1:*", "--json", *series, *options]
+    return _started(command)
+
+
+def _started(command: list[str]) -> tuple[subprocess.Popen[str], str]:
+    """A pretend detector in a process of its own, and where it is."""
     process = subprocess.Popen(  # noqa: S603  our own interpreter and module
         command,
         stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ class Microscope:
 
     `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
     `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
-    end with `disarm`, as a detector's series do.
+    end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were.
     """
 
     def __init__(
@@ -31,13 +31,14 @@ class Microscope:
         sees: Callable[[Mapping[str, float], int], np.ndarray],
         *,
         pixel_nm: float = 0.03,
+        told: bool = False,
     ) -> None:
         self.places = dict.fromkeys(axes, 0.0)
         self.axes = {name: self._axis(name, units) for name, units in axes.items()}
         self.camera = Camera(self)
         self.run = ""
         self._sink = open_sink(url)
-        self._sees, self._pixel_nm = sees, pixel_nm
+        self._sees, self._pixel_nm, self._told = sees, pixel_nm, told
 
     @property
     def endpoint(self) -> str:
@@ -67,7 +68,8 @@ class Microscope:
         pixels = encode(image, "raw")
         now = time.time_ns()
         self.camera.sent_ns[number] = now
-        self._send(Frame("sim", self.run, number, {"data": pixels}, detector_ns=now))
+        said = {"appendix": dict(self.places)} if self._told else {}
+        self._send(Frame("sim", self.run, number, {"data": pixels}, said, detector_ns=now))
 
     def _send(self, message: RunStart | Frame | RunStop) -> None:
         if not self._sink.send(message, 10):

@@ -31,6 +31,16 @@ def test_a_demo_of_some_frames_finds_phases_and_stops_by_itself(
         assert file["entry/hrtem"].attrs["NX_class"] == "NXprocess"
 
 
+def test_a_steered_demo_hunts_with_the_frames_of_a_raster(
+    command: Callable[..., Any], tmp_path: Path
+) -> None:
+    options = ("--frames", "30", "--rate", "0", "--size", "128", "--archive", str(tmp_path))
+    demo = command("demo", "--steer", *options, "--json")
+    said = demo.end(100)
+    assert (said["code"], said["status"], said["run_count"]) == (0, "complete", 2)
+    assert [said[k] for k in ("received", "processed", "archived", "missing")] == [60, 60, 60, 0]
+
+
 def test_ctrl_c_drains_and_ends_with_exit_code_0(
     command: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from beamside.analysis.stage import StageMap
+
+
+def said(places: list[tuple[float, float]], values: list[float]) -> xr.Dataset:
+    y, x = zip(*places, strict=True)
+    coords = {"stage_y": ("frame", np.array(y)), "stage_x": ("frame", np.array(x))}
+    return xr.Dataset({"mean": ("frame", np.array(values))}, coords)
+
+
+def test_a_map_grows_whatever_the_order_and_whoever_folds() -> None:
+    grid = StageMap(("mean",))
+    one = grid.add(grid.start(), said([(0, 0), (10, 5)], [1, 2]), [0, 1])
+    two = grid.add(grid.start(), said([(10, 0), (0, 0)], [3, 4]), [2, 3])
+    for state in (grid.merge(one, two), grid.merge(two, one)):
+        found = grid.finish(grid.restore(grid.save(state)))
+        assert found["visit_frame"].values.tolist() == [0, 1, 2, 3]
+        expected = np.array([[4, np.nan], [3, 2]])
+        assert np.array_equal(found["mean_map"], expected, equal_nan=True)
+        assert found["stage_y"].values.tolist() == [0, 10]
+        assert found["stage_x"].attrs["units"] == "nm"
+
+
+def test_nothing_visited_is_no_map() -> None:
+    grid = StageMap(("mean",))
+    assert grid.finish(grid.start()).sizes == {"visit": 0}
+
+
+def test_frames_without_a_place_teach_nothing() -> None:
+    grid = StageMap(("mean",))
+    assert grid.add(grid.start(), xr.Dataset({"mean": ("frame", [1.0])}), [0]) == grid.start()
+
+
+def test_a_state_of_other_fields_is_refused() -> None:
+    grid = StageMap(("mean",))
+    with pytest.raises(ValueError, match="no rows of mean, quality"):
+        StageMap(("mean", "quality")).restore(grid.save({0: np.zeros(3)}))
