@@ -19,7 +19,7 @@ from .crop import View
 
 WAVELENGTH = 1.9687e-3
 """nm, at 300 kV. Rings tell two products with it, so any voltage may be taken for them."""
-DEFOCUS = np.arange(-200.0, 61.0, 2.0)
+DEFOCUS = np.arange(-210.0, 71.0, 2.0)
 """nm at 300 kV: what is tried."""
 SPHERICAL = np.arange(0.0, 2.81, 0.025)
 """mm at 300 kV: what is tried."""
@@ -201,16 +201,21 @@ def _start(rest: np.ndarray, cells: _Cells) -> tuple[float, float, float, float]
     each = (table.reshape(-1, table.shape[2]) @ rest.T.astype(np.float32)).T
     each = each.reshape(SECTORS, *table.shape[:2])
     step = DEFOCUS[1] - DEFOCUS[0]
+    edge = int(np.ceil(max(TWOFOLD) / step))
+    many = len(DEFOCUS) - 2 * edge
     best, numbers = -np.inf, (0.0, 0.0, 0.0, 0.0)
     for size in TWOFOLD:
         for turn in np.arange(DIRECTIONS if size else 1) * (2 * np.pi / DIRECTIONS):
-            shifts = np.rint(size * np.cos(2 * cells.angle - turn) / step).astype(int)
-            total = sum(np.roll(one, -s, axis=0) for one, s in zip(each, shifts, strict=True))
-            d, c = np.unravel_index(int(np.argmax(total)), table.shape[:2])
+            starts = edge + np.rint(size * np.cos(2 * cells.angle - turn) / step).astype(int)
+            total = np.zeros((many, len(SPHERICAL)), np.float32)
+            for one, start in zip(each, starts.tolist(), strict=True):
+                total += one[start : start + many]
+            d, c = np.unravel_index(int(total.argmax()), total.shape)
             if total[d, c] > best:
                 best = float(total[d, c])
                 along = size * np.exp(1j * turn)
-                numbers = (float(DEFOCUS[d]), float(SPHERICAL[c]), along.real, along.imag)
+                defocus = float(DEFOCUS[d + edge])
+                numbers = (defocus, float(SPHERICAL[c]), along.real, along.imag)
     return numbers
 
 

@@ -46,7 +46,7 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         )
     if (burnt := patches(pixels)) is not None:
         fill(pixels, burnt)
-        counts = pixels
+        counts, top = pixels, float(pixels.max())
         notes.append(
             f"{int(burnt.sum())} pixels lie in patches of one value (a scale bar?): they were "
             "filled with noise, and nothing is seen there"
@@ -55,7 +55,7 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         notes.append("pixels of 8 bits: what was cut off or compressed before may be missing")
     if lines := _stripes(pixels):
         notes.append(f"{lines} have offsets of their own (scan lines): they were taken out")
-    if (clipped := np.count_nonzero(counts == counts.max()) / pixels.size) > 0.01:
+    if (clipped := np.count_nonzero(counts == top) / pixels.size) > 0.01:
         notes.append(
             f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
         )
