@@ -17,6 +17,7 @@ from .pixels import clean
 from .selection import select
 from .sizing import typical_diameter
 from .stars import Stars, star_maps
+from .volume import ParticleVolume
 
 SCALES = (1 / 32, 4.0)
 """Limits of how much a slice is resampled."""
@@ -79,6 +80,11 @@ class ParticleFinder:
         data = assemble(found, slices, pixel)
         data.attrs = self._attributes(network, diameter, source, calibration, notes)
         return data
+
+    def over_run(self, calibration: Calibration) -> dict[str, ParticleVolume]:
+        """Say what grows over a run: the volume that the slices are of."""
+        del calibration  # every slice says its own
+        return {"volume": ParticleVolume()}
 
     def _diameter(
         self, slices: Sequence[np.ndarray], network: Model, pixel: tuple[float, float] | None
