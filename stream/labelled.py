@@ -70,23 +70,28 @@ def _write_nexus(path: Path, data: xr.Dataset, thing: str) -> None:
     with h5py.File(path, "w") as file:
         entry = file.create_group("entry")
         entry.attrs["NX_class"] = "NXentry"
-        put_text(entry, "program", "beamside")
-        put_text(entry, "date", datetime.now(UTC).isoformat(timespec="seconds"))
-        group = entry.create_group("data")
-        group.attrs["NX_class"] = "NXdata"
-        group.attrs["format"] = FORMAT
-        put_text(group, "attributes", to_json(data.attrs).decode())
-        for name, variable in data.variables.items():
-            values = variable.values
-            if values.dtype.kind in "UO":
-                values = np.char.encode(values.astype(str), "utf-8")
-                values = values.astype(h5py.string_dtype("utf-8", max(1, values.dtype.itemsize)))
-            small = values.ndim == 0 or values.nbytes < 1 << 16
-            packing: dict[str, Any] = {} if small else {"compression": "gzip", "shuffle": True}
-            field = group.create_dataset(plain_text(str(name)), data=values, **packing)
-            put_attributes(field, variable.attrs)
-            field.attrs["dims"] = [plain_text(str(dim)) for dim in variable.dims]
-            field.attrs["coordinate"] = name in data.coords
+        put_labelled(entry, data)
+
+
+def put_labelled(entry: h5py.Group, data: xr.Dataset) -> None:
+    """Write a dataset into an NXentry, where `read_labelled` finds it."""
+    put_text(entry, "program", "beamside")
+    put_text(entry, "date", datetime.now(UTC).isoformat(timespec="seconds"))
+    group = entry.create_group("data")
+    group.attrs["NX_class"] = "NXdata"
+    group.attrs["format"] = FORMAT
+    put_text(group, "attributes", to_json(data.attrs).decode())
+    for name, variable in data.variables.items():
+        values = variable.values
+        if values.dtype.kind in "UO":
+            values = np.char.encode(values.astype(str), "utf-8")
+            values = values.astype(h5py.string_dtype("utf-8", max(1, values.dtype.itemsize)))
+        small = values.ndim == 0 or values.nbytes < 1 << 16
+        packing: dict[str, Any] = {} if small else {"compression": "gzip", "shuffle": True}
+        field = group.create_dataset(plain_text(str(name)), data=values, **packing)
+        put_attributes(field, variable.attrs)
+        field.attrs["dims"] = [plain_text(str(dim)) for dim in variable.dims]
+        field.attrs["coordinate"] = name in data.coords
 
 
 def _read_nexus(group: h5py.Group) -> xr.Dataset:

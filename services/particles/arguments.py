@@ -21,12 +21,37 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], lazy: Laz
         "with damage, to how damage and activity drive each other on the network.",
     )
     actions = sub.add_subparsers(metavar="ACTION", required=True)
+    _volume(actions, lazy)
     _features(actions, lazy)
     _why(actions, lazy)
     _network(actions, lazy)
 
 
 Actions = argparse._SubParsersAction  # the class has no public name
+
+
+def _volume(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+    sub = actions.add_parser(
+        "volume",
+        help="find and label the particles of a volume of grey slices",
+        description="Find the particles in the slices of three views and fuse them to a volume of "
+        "labels with a table. Stopped, the same command goes on where it was.",
+    )
+    sub.add_argument("source", type=Path, metavar="FOLDER|VOLUME", help="slices, or one file")
+    sub.add_argument("--out", type=Path, required=True, metavar="LABELS.nxs", help="the result")
+    sub.add_argument("--voxel", metavar="LENGTH", help=VOXEL_HELP + " (default: the file's pixel)")
+    sub.add_argument("--views", default="xy,xz,yz", help="default xy,xz,yz")
+    sub.add_argument("--method", choices=("fusion", "linking"), help="linking: of one view")
+    sub.add_argument("--set", **_setting("particle_um=9"))
+    sub.add_argument(
+        "--stride", type=int, default=0, help="voxels of a cell for fusing (default: by size)"
+    )
+    sub.add_argument("--room", type=float, default=1.5, metavar="GB", help="memory for a slab")
+    sub.add_argument("--workers", type=int, default=1, help="processes that find (default 1)")
+    sub.add_argument("--work", type=Path, metavar="FOLDER", help="for what is not finished")
+    sub.add_argument("--keep", action="store_true", help="keep that folder at the end")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    sub.set_defaults(command=lazy("particles.volume", "command"))
 
 
 def _features(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
