@@ -13,6 +13,7 @@ import numpy as np
 from ..analysis import operators
 from ..analysis.particles.matching import Tally, pooled, report, tallies
 from ..stream.errors import FileError
+from .evaluate_volumes import scored
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,25 @@ def evaluate(files: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, An
     """Run the analysis `particles` with `settings` over slices and pool what was right.
 
     Each file is an npz of `img` and `labels`, and optionally `valid`, `ignore`, `pixel_size_nm`,
-    `particle_px`; the last two are told to the analysis. The result is that of
-    `analysis.particles.matching.report`. FileError names a file that has no such slice.
+    `particle_px`; the last two are told to the analysis. Or each is one of `volume` and `labels`,
+    whose three views are fused and matched in 3D. The result is that of
+    `analysis.particles.matching.report`. FileError names a file that has none of it.
     """
-    return {**report(pooled(_each(files, settings))), "slices": len(files)}
+    volumes = [path for path in files if "volume" in _names(path)]
+    if volumes and len(volumes) < len(files):
+        raise FileError(f"{volumes[0]} holds a volume, others slices; score them apart")
+    return {
+        **report(pooled(_each(files, settings))),
+        "slices": len(files) - len(volumes),
+        "volumes": len(volumes),
+    }
 
 
 def _each(files: Sequence[Path], settings: Mapping[str, Any]) -> Iterator[dict[float, Tally]]:
     for path in files:
+        if "volume" in _names(path):
+            yield scored(_arrays(path), settings, path)
+            continue
         one = read(path)
         told = {"particle_px": one.particle_px} if one.particle_px else {}
         told = {} if {"particle_px", "particle_um"} & set(settings) else told
@@ -56,16 +68,26 @@ def _each(files: Sequence[Path], settings: Mapping[str, Any]) -> Iterator[dict[f
 
 def read(path: Path) -> Labelled:
     """Read a slice with its labels; FileError says what is wrong with the file."""
+    return _checked(_arrays(path), path)
+
+
+def _names(path: Path) -> set[str]:
+    return set(_arrays(path, ()))
+
+
+def _arrays(path: Path, wanted: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+    """Read the arrays of a file, those `wanted`; of the others the names."""
     if not path.is_file():
         raise FileError(f"{path}: no such file")
+    nothing = np.zeros(0)
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            return {
+                name: file[name] if wanted is None or name in wanted else nothing
+                for name in file.files
+            }
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise FileError(f"{path}: {error}; give npz files with img and labels") from error
-    if "volume" in arrays:
-        raise FileError(f"{path}: it holds a volume; slices (img, labels) are scored here")
-    return _checked(arrays, path)
 
 
 def _checked(arrays: dict[str, np.ndarray], path: Path) -> Labelled:

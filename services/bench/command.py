@@ -18,7 +18,7 @@ from .streams import CASES, measure
 
 HEADS = {"name": "", "words": ""}
 """Keys of a case that are not figures: those of a case with words are found at the top too."""
-NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "service", "steering")
+NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "volume", "service", "steering")
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -26,7 +26,7 @@ def bench(args: argparse.Namespace) -> int:
     unknown = sorted(set(args.case) - set(NAMES))
     if unknown:
         raise ValueError(f"no bench {unknown[0]!r}; allowed: {', '.join(NAMES)}")
-    wanted = args.case or list(NAMES)
+    wanted = args.case or [name for name in NAMES if name != "volume"]
     machine = describe()
     sys.stderr.write(f"  {machine['processor']}, {machine['cores']} cores\n")
     cases = []
@@ -66,6 +66,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .steering import measure as measure_steering
 
             yield from measure_steering(args.frames)
+        elif name == "volume":
+            from .particle_volume import measure_volume
+
+            yield from measure_volume(whole=True)
         elif name == "spool":
             from .spool import measure as measure_spool
 

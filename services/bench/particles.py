@@ -9,6 +9,8 @@ from typing import Any
 def measure() -> Iterator[dict[str, Any]]:
     """Measure all cases of particles."""
     from .particle_tables import measure_features, measure_forest
+    from .particle_volume import measure_volume
 
     yield from measure_features()
     yield from measure_forest()
+    yield from measure_volume()
