@@ -69,6 +69,11 @@ class Feed:
         self._thread.start()
 
     @property
+    def closed(self) -> bool:
+        """Whether it listens no more."""
+        return self._stopping.is_set()
+
+    @property
     def silent_s(self) -> float:
         """Seconds since the service was last heard of."""
         return time.monotonic() - self._heard

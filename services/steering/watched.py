@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from .feed import Feed
 from .fields import Field, number
 from .lost import SILENT_S
 
+log = logging.getLogger("beamside.steering")
 LOOK_S = 0.5
 """How often the silence of a service is looked for."""
 
@@ -46,7 +48,10 @@ class _Watched:
         """Tell a new value."""
         old, self.value = self.value, value
         for callback in list(self._callbacks):
-            callback(value=value, old_value=old, obj=self)
+            try:
+                callback(value=value, old_value=old, obj=self)
+            except Exception:  # of a suspender whose RunEngine is gone, say: the others go on
+                log.exception("a subscriber of %s failed", self.name)
 
 
 class ResultSignal:
@@ -111,7 +116,7 @@ class ServiceSignal:
         self.feed.unsubscribe(self._take)
 
     def _watch(self) -> None:
-        while not self._closed.wait(LOOK_S):
+        while not (self._closed.wait(LOOK_S) or self.feed.closed):
             if self.feed.silent_s > SILENT_S:
                 self._say(f"the service has been silent for {self.feed.silent_s:.0f} s")
 

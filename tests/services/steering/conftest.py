@@ -28,9 +28,11 @@ class Service:
     def stop(self, run: str) -> None:
         self.bus.send(wire.encode(RunStop("det", run)))
 
-    def result(self, run: str, frame: int, score: float, error: str | None = None) -> None:
+    def result(
+        self, run: str, frame: int, score: float, error: str | None = None, name: str = "score"
+    ) -> None:
         data = xr.Dataset(
-            {"score": ("frame", np.array([score])), "grain_frame": ("grain", np.zeros(3, int))}
+            {name: ("frame", np.array([score])), "grain_frame": ("grain", np.zeros(3, int))}
         )
         if error is not None:
             data = xr.Dataset()
