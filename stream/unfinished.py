@@ -49,7 +49,7 @@ class Unfinished:
         aside = self.folder / f".{name}.{os.getpid()}.npz"
         try:
             with aside.open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, allow_pickle=False, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, self._path(name))

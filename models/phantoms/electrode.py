@@ -74,7 +74,8 @@ def grey(
         seam = (one != two) & (one > 0) & (two > 0)
         np.moveaxis(image, axis, 0)[:-1][seam] *= 0.5
     image = ndimage.gaussian_filter(image, blur)
-    return image + np.float32(noise) * rng.standard_normal(labels.shape, np.float32)
+    noisy: np.ndarray = image + np.float32(noise) * rng.standard_normal(labels.shape, np.float32)
+    return noisy
 
 
 def _settled(
