@@ -12,18 +12,31 @@ waiting is done by the Status of a trigger.
 """
 
 from .axis import Axis
+from .envelope import Dose, Envelope, Limits, RefusedError, Spent
 from .evaluation import Evaluate
 from .feed import Feed
+from .guarding import guarded
 from .lost import LostResultError
+from .patience import patient
 from .reading import Reading
 from .watched import ResultSignal, ServiceSignal
+from .wheel import HeldError, Wheel
 
 __all__ = [
     "Axis",
+    "Dose",
+    "Envelope",
     "Evaluate",
     "Feed",
+    "HeldError",
+    "Limits",
     "LostResultError",
     "Reading",
+    "RefusedError",
     "ResultSignal",
     "ServiceSignal",
+    "Spent",
+    "Wheel",
+    "guarded",
+    "patient",
 ]

@@ -16,6 +16,7 @@ class Axis:
     `get` and `set` use the instrument's own unit, told in `units`. After `set` has returned, and
     `settle` seconds more, a move is done. With `tolerance` the position is read back, and a move
     that does not end within it fails in words. A move asked for while one is under way fails.
+    `stop` halts a move, where the instrument can: bluesky calls it when a scan is paused.
     """
 
     parent = None
@@ -29,9 +30,10 @@ class Axis:
         settle: float = 0.0,
         units: str = "",
         tolerance: float | None = None,
+        stop: Callable[[], Any] | None = None,
     ) -> None:
         self.name, self.units, self.settle, self.tolerance = name, units, settle, tolerance
-        self._get, self._set = get, set
+        self._get, self._set, self._stop = get, set, stop
         self._target: float | None = None
         self._busy = threading.Lock()
 
@@ -68,6 +70,12 @@ class Axis:
             error = raised
         self._busy.release()
         moving.end(error)
+
+    def stop(self, *, success: bool = True) -> None:
+        """Halt a move that is under way, as far as the instrument can."""
+        del success
+        if self._stop is not None and self._busy.locked():
+            self._stop()
 
     def locate(self) -> dict[str, float]:
         """Where it was sent, and where it is."""

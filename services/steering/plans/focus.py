@@ -10,7 +10,7 @@ import numpy as np
 from bluesky.utils import MsgGenerator
 
 from ....analysis.decisions.peak import NEAR, Peak, next_place, peak
-from .steps import as_run, look, value_of
+from .steps import as_run, look, move, value_of
 
 
 def autofocus(
@@ -94,5 +94,5 @@ def _climb(
         values.append(value_of(row, field))
     away = (high - low) / NEAR
     found = peak(np.array(places), np.array(values), 1.5 * away)
-    yield from bps.mv(axis, found.place)
+    yield from move({axis: found.place})
     return found

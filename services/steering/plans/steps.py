@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
-from bluesky.utils import MsgGenerator
+from bluesky.utils import Msg, MsgGenerator
 
 T = TypeVar("T")
 Place: TypeAlias = Mapping[Any, float]
@@ -18,19 +18,27 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 def look(
-    detectors: Sequence[Any], place: Place, axes: Sequence[Any] | None = None
+    detectors: Sequence[Any],
+    place: Place,
+    axes: Sequence[Any] | None = None,
+    why: Mapping[str, Any] | None = None,
 ) -> MsgGenerator[Row]:
     """Move at once to `place`, expose, wait for the result; give the event's values.
 
     `axes` are those that each event holds, of which only some may move; without it, those of the
-    place.
+    place. `why` goes with the suggestion (`model`, `sigma`, `words`), where somebody looks at it.
     """
-    moves = [part for axis, value in place.items() for part in (axis, value)]
     yield from bps.checkpoint()
-    if moves:
-        yield from bps.mv(*moves)
+    if place:
+        yield from move(place, why)
     readings = yield from bps.trigger_and_read([*detectors, *(axes or place)])
     return {name: said["value"] for name, said in (readings or {}).items()}
+
+
+def move(place: Place, why: Mapping[str, Any] | None = None) -> MsgGenerator[None]:
+    """Move to a place, as one suggestion to whoever guards the plan (`guarded`)."""
+    yield Msg("null", None, moves=place, why=why)
+    yield from bps.mv(*(part for axis, value in place.items() for part in (axis, value)))
 
 
 def value_of(row: Row, field: str) -> float:
@@ -115,7 +123,7 @@ def center_on(
             centre = float((places * mass).sum() / mass.sum())
             reach = (high - low) / 8
             low, high = max(centre - reach, first), min(centre + reach, last)
-        yield from bps.mv(axis, centre)
+        yield from move({axis: centre})
         return centre
 
     return (yield from as_run(inside, detectors, [axis], "center_on", field=field))
