@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..stream import wire
 from ..stream.ledger import Run
 from ..stream.messages import RunStop
+from .helm import shortened
 from .latency import Latencies
 from .logs import logger
 from .totals import Totals
@@ -145,7 +146,7 @@ def _summary(run: Run, stop: RunStop, latency_ms: dict[str, Any]) -> dict[str, A
         "status": stop.status,
         "reason": stop.reason,
         "orphan": run.orphan,
-        "account": dict(stop.account),
+        "account": shortened(stop.account),
         "latency_ms": latency_ms,
         "archive": None,
     }

@@ -8,6 +8,7 @@ is known, so that it can be given to another when the worker dies.
                      receipt {..} | closed {..}                      (the archiver)
                      gathered {..}                                   (a gatherer)
                      calibration {id, action, ..}                    (the page, for a person)
+                     steering {id, action, ..}            (the page, for a person or a steerer)
     desk -> worker   frames {..} | tail {..} | a message of ours (stream/wire) | bye
                      | who (say hello again) | accepted {..} | answer {id, ..}
 
@@ -127,7 +128,7 @@ class Receipt:
     reader: str
     worker: str
     kind: str
-    """hello | again | result | receipt | closed | gathered | calibration"""
+    """hello | again | result | receipt | closed | gathered | calibration | steering"""
     said: dict[str, Any]
     parts: Sequence[Buffer] = ()
 

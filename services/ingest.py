@@ -30,6 +30,7 @@ from .desk import ARCHIVE, FOLLOWERS, GATHER, Desk, Receipt, Skipped
 from .doors import results_door
 from .feeds import open_feed
 from .gathering import Gathering
+from .helm import FILE, Helm
 from .latency import Latencies
 from .logs import logger
 from .notices import Bus
@@ -83,6 +84,7 @@ class Ingest:
         self.alarms: dict[str, str] = {}
         self.gathering = Gathering(self)
         self.acceptance = Acceptance(self, Path(plan.accepted))
+        self.helm = Helm(self, Path(plan.accepted).with_name(FILE))
         self.closing = Closing(self)
         self.takeover = Takeover(self)
         self.draining = False
@@ -208,6 +210,8 @@ class Ingest:
                 self.gathering.hear(said)
             elif said.kind == "calibration":
                 self.acceptance.hear(said)
+            elif said.kind == "steering":
+                self.helm.hear(said)
             elif said.kind == "result":
                 self._result(said)
             elif said.reader == ARCHIVE:
@@ -340,6 +344,7 @@ class Ingest:
         self._noticed = time.monotonic()
         self.takeover.look()
         self.acceptance.look()
+        self.helm.look()
         for key in self.spools.put_back():
             self.alarms["spool folder"] = (
                 f"run {key}: its spool was deleted; what was not archived yet was put back as far "

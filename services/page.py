@@ -21,6 +21,7 @@ from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
 from .viewer import Past, Server, ViewState, create_app
+from .viewer.calibration import Act
 
 log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15
@@ -50,7 +51,8 @@ async def _serve(plan: Plan, life: Life) -> int:
             allowed_hosts=hosts,
             past=past,
             guest_token=settings.guest_token,
-            act=desk.act,
+            act=desk.asking("calibration"),
+            steer=desk.asking("steering"),
         )
     )
     await server.start(listening_socket(settings.host, plan.page_port))
@@ -94,14 +96,21 @@ class PageDesk:
         self._count = 0
         self._next: asyncio.Task[None] | None = None
 
-    async def act(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Ask ingest to do something, and give its answer; TimeoutError if there is none."""
+    def asking(self, kind: str) -> Act:
+        """Asks ingest to do something of a kind, and gives its answer; TimeoutError if none."""
+
+        async def act(said: dict[str, Any]) -> dict[str, Any]:
+            return await self._ask(kind.encode(), said)
+
+        return act
+
+    async def _ask(self, kind: bytes, said: dict[str, Any]) -> dict[str, Any]:
         self._count += 1
         number = self._count
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             wish = orjson.dumps({**said, "id": number})
-            await self._socket.send_multipart([b"calibration", wish])
+            await self._socket.send_multipart([kind, wish])
             return await asyncio.wait_for(answer, ANSWER_S)
         finally:
             del self._asked[number]
@@ -129,6 +138,8 @@ class PageDesk:
         answer = self._asked.get(said.pop("id", None))
         if "calibration" in said:  # before the next notice says so
             self.state.take({**self.state.status, "correction": said["calibration"]})
+        if "steering" in said:
+            self.state.take({**self.state.status, "steering": said["steering"]})
         if answer is not None and not answer.done():
             answer.set_result(said)
 

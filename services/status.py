@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from .desk import ARCHIVE, Reader
+from .helm import shortened
 
 if TYPE_CHECKING:
     from .ingest import Ingest
@@ -26,7 +27,7 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "run": run.start.run if run else None,
         "run_status": run.status if run else None,
         "calibration": dict(run.start.calibration) if run else {},
-        "account": run.account.as_json() if run else {},
+        "account": shortened(run.account.as_json()) if run else {},
         "strangers": dict(ingest.ledger.strangers),
         "ignored": dict(ingest.ledger.ignored),
         "failures": dict(ingest.failures),
@@ -39,6 +40,7 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "alarms": alarms(ingest),
         "grown": ingest.gathering.grown,
         "correction": ingest.acceptance.as_json(),
+        "steering": ingest.helm.as_json(),
         "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
         "device": "cpu",
         "bytes_received": ingest.rates.nbytes,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, Msg, MsgGenerator
@@ -14,19 +14,18 @@ from .envelope import Envelope, RefusedError, Spent
 from .passing import halted, passing
 from .wheel import Asked, Suggestion, Wheel
 
-T = TypeVar("T")
 FLYING = ("kickoff", "prepare")
 
 
 def guarded(
-    plan: MsgGenerator[T],
+    plan: Iterable[Msg],
     envelope: Envelope,
     *,
     wheel: Wheel | None = None,
     spent: Spent | None = None,
     exposures: Callable[[], int] | None = None,
     name: str = "",
-) -> MsgGenerator[T]:
+) -> MsgGenerator[Any]:
     """Do a plan as far as the envelope allows; RefusedError in the plan where it goes outside.
 
     Nothing outside is ever sent to an axis. A step of our plans is one suggestion, of others each
@@ -92,7 +91,9 @@ class _Guard:
         self.spent.moved(axis.name, value)
         return status
 
-    def _suggest(self, moves: Mapping[Any, Any], why: Mapping[str, Any] | None = None) -> Any:
+    def _suggest(
+        self, moves: Mapping[Any, Any], why: Mapping[str, Any] | None = None
+    ) -> MsgGenerator[None]:
         """Ask whether the axes may go there: the envelope first, then who holds the wheel."""
         told = Suggestion(uuid.uuid4().hex[:12], self.name, self._reason(why or {}))
         try:

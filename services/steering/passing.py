@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from bluesky.utils import Msg, MsgGenerator, ensure_generator
 
-T = TypeVar("T")
 
-
-def passing(plan: MsgGenerator[T], around: Callable[[Msg], MsgGenerator[Any]]) -> MsgGenerator[T]:
+def passing(plan: Iterable[Msg], around: Callable[[Msg], MsgGenerator[Any]]) -> MsgGenerator[Any]:
     """Do `around(message)` instead of each message of a plan; what it returns answers the plan.
 
     What it raises is raised in the plan at that message, so that the plan can clean up. Unlike
@@ -23,8 +21,7 @@ def passing(plan: MsgGenerator[T], around: Callable[[Msg], MsgGenerator[Any]]) -
         try:
             message = go_on(said)
         except StopIteration as end:
-            given: T = end.value
-            return given
+            return end.value
         try:
             said = yield from around(message)
             go_on = inner.send

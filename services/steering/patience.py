@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from bluesky.utils import FailedStatus, Msg, MsgGenerator
+from bluesky.utils import Msg, MsgGenerator
 
 from .lost import LostResultError
 from .passing import halted, passing
 
-T = TypeVar("T")
 log = logging.getLogger("beamside.steering")
 BEGIN = frozenset(("checkpoint", "save", "drop", "open_run", "close_run", "stage", "unstage"))
 """Messages behind which a step begins: what was before is not repeated."""
 
 
-def patient(plan: MsgGenerator[T], tell: Callable[[str], Any] | None = None) -> MsgGenerator[T]:
+def patient(plan: Iterable[Msg], tell: Callable[[str], Any] | None = None) -> MsgGenerator[Any]:
     """Pause the scan with the reason when a result is lost, and take the step again on resume.
 
     The messages since the last checkpoint (move, expose, wait) are sent again, so the frame is a
@@ -57,9 +56,6 @@ def lost(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, LostResultError):
             return str(error)
-        told = error.args[0] if isinstance(error, FailedStatus) and error.args else None
-        if hasattr(told, "exception") and isinstance(inner := told.exception(), LostResultError):
-            return str(inner)
         error = error.__cause__ or error.__context__
     return None
 

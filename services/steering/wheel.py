@@ -130,6 +130,8 @@ class Wheel:
         self._until = time.monotonic() + self.lease_s
         self._refused = ""
         self._know(answer.get("steering") or {})
+        for event in answer.get("decided") or ():
+            self._answered(event)
 
     @property
     def mode(self) -> str:
@@ -188,9 +190,10 @@ class Wheel:
 
     def _answered(self, event: Mapping[str, Any]) -> None:
         with self._lock:
-            told, waiting = self._asked.pop(str(event.get("id")), (None, None))
-        if waiting is None:
+            asked = self._asked.pop(str(event.get("id")), None)
+        if asked is None:
             return
+        told, waiting = asked
         if event["event"] == "accept":
             self.tell("done", told)
             waiting.end()

@@ -27,6 +27,7 @@ from .past import Past
 from .pictures import Pictures
 from .seen import Eyes
 from .state import ViewState
+from .steering import SteeringApi
 from .values import Values
 
 STATIC = Path(__file__).with_name("static")
@@ -43,12 +44,14 @@ def create_app(
     past: Past | None = None,
     guest_token: str | None = None,
     act: Act = nobody,
+    steer: Act = nobody,
 ) -> Starlette:
     """Make the ASGI application that shows `state` to whoever has `token`.
 
     `allowed_hosts` are the names by which browsers may call this machine (without port; `*` for
     any); `name` is what the page calls this instrument. Who has `guest_token` may only look. `act`
-    takes what a person wants changed to who can do it, and brings the answer.
+    takes what a person wants changed to who can do it, and brings the answer; `steer` does so for
+    steering.
     """
 
     async def healthz(request: Request) -> Response:
@@ -76,7 +79,7 @@ def create_app(
             Route("/metrics", figures),
             Route("/api/v1/about", about),
             WebSocketRoute("/api/v1/notices", Notices(state).answer),
-            Mount("/api/v1", routes=_routes(state, past or Past(None), act)),
+            Mount("/api/v1", routes=_routes(state, past or Past(None), act, steer)),
             Mount("/", page),
         ],
         middleware=[
@@ -86,7 +89,7 @@ def create_app(
     )
 
 
-def _routes(state: ViewState, past: Past, act: Act) -> list[Route]:
+def _routes(state: ViewState, past: Past, act: Act, steer: Act) -> list[Route]:
     """What there is under /api/v1."""
     eyes, shown = Eyes(state, past), Pictures(state.memory // 4)
     parts = (
@@ -95,5 +98,6 @@ def _routes(state: ViewState, past: Past, act: Act) -> list[Route]:
         Values(eyes),
         Health(state),
         CalibrationApi(state, act),
+        SteeringApi(state, steer),
     )
     return [route for part in parts for route in part.routes()]
