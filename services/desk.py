@@ -10,7 +10,7 @@ is known, so that it can be given to another when the worker dies.
                      calibration {id, action, ..}                    (the page, for a person)
                      steering {id, action, ..}            (the page, for a person or a steerer)
     desk -> worker   frames {..} | tail {..} | a message of ours (stream/wire) | bye
-                     | who (say hello again) | accepted {..} | answer {id, ..}
+                     | who (say hello again) | accepted {..} | answer {id, ..} | placed {run, rows}
 
 Pixels never pass here. Decided 2026-11: the spool is the shared memory. A frame is handed out as
 its place in the spool, which the worker maps; so one copy serves the disk and every reader, and a
@@ -45,6 +45,7 @@ FRAMES = b"frames"
 TAIL = b"tail"
 ACCEPTED = b"accepted"
 ANSWER = b"answer"
+PLACED = b"placed"
 ARCHIVE, GATHER = "archive", "gather"
 FOLLOWERS = (ARCHIVE, GATHER)
 """The readers that take no frames here: they follow the spools themselves."""
@@ -168,11 +169,11 @@ class Desk:
                 if reader.name != ARCHIVE:
                     self._send(worker, parts)
 
-    def tell(self, reader: str, what: dict[str, Any]) -> None:
-        """Tell every worker of a reader, if there is one, how far the spool of a run goes."""
+    def tell(self, reader: str, what: dict[str, Any], kind: bytes = TAIL) -> None:
+        """Tell every worker of a reader, if there is one: how far the spool of a run goes, say."""
         way = self.readers.get(reader)
         for worker in way.workers.values() if way is not None else ():
-            self._send(worker, [TAIL, orjson.dumps(what)])
+            self._send(worker, [kind, orjson.dumps(what)])
 
     def post(self, kind: bytes, what: dict[str, Any]) -> None:
         """Tell every worker something that holds until it is posted anew, also those to come."""

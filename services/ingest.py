@@ -34,6 +34,7 @@ from .helm import FILE, Helm
 from .latency import Latencies
 from .logs import logger
 from .notices import Bus
+from .positions import Positions
 from .rates import Rates
 from .readers import Cut, readers
 from .service import Life, Plan
@@ -85,6 +86,7 @@ class Ingest:
         self.gathering = Gathering(self)
         self.acceptance = Acceptance(self, Path(plan.accepted))
         self.helm = Helm(self, Path(plan.accepted).with_name(FILE))
+        self.positions = Positions(self)
         self.closing = Closing(self)
         self.takeover = Takeover(self)
         self.draining = False
@@ -114,6 +116,7 @@ class Ingest:
         self.hear(self.desk.serve())
         self.desk.hand_out()
         self._cut_off()
+        self.positions.look()
         self.ledger.tick(time.monotonic_ns(), listening=not full)
         self.closing.look()
         self._tell()
@@ -360,6 +363,7 @@ class Ingest:
         """Let everything go."""
         if not self.draining:
             self.source.close()
+        self.positions.close()
         self.desk.close()
         self.bus.close()
         self.spools.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,18 +17,20 @@ from ..analysis.operators import AnalysisError, Operator
 from ..stream import wire
 from ..stream.decompress import decode
 from ..stream.errors import WireError
-from ..stream.facts import columns
+from ..stream.facts import Facts, facts, tabled
 from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
 from .acceptance import in_force
 from .library import gifts
 from .logs import logger
 from .outcome import InvalidResultError, validated, with_facts
 from .pixels import calibration_of, corrected
-from .reader import Accepted, DeskReader, Handed, Unreadable
+from .reader import Accepted, DeskReader, Handed, Told, Unreadable
 from .service import Life, Plan
 from .settings import AnalysisSettings
 
 log = logger("processor")
+MOST_TOLD = 20_000
+"""Frames of which it is kept what bluesky said."""
 
 
 def run(plan: Plan, life: Life, name: str) -> int:
@@ -62,6 +65,8 @@ class Processor:
         self.starts: dict[str, RunStart] = {}
         self.accepted: dict[str, Any] = {}
         """What people accepted: it holds from the next batch on."""
+        self.told: OrderedDict[tuple[str, int], Facts] = OrderedDict()
+        """What bluesky said of frames."""
         self.batch: Batch | None = None
 
     def step(self) -> None:
@@ -81,10 +86,22 @@ class Processor:
                 self.starts.pop(message.run, None)
             case Accepted():
                 self.accepted = message.said
+            case Told():
+                self._learn(message)
             case Unreadable():
                 self._give_up(message)
         if self.batch is not None and len(self.batch.frames) >= self.settings.batch_size:
             self._answer(self.batch)
+
+    def _learn(self, told: Told) -> None:
+        """Keep what bluesky says of frames, for the results to come."""
+        for number, said in told.rows:
+            self.told[told.run, number] = {n: (value, unit) for n, (value, unit) in said.items()}
+        while len(self.told) > MOST_TOLD:
+            self.told.popitem(last=False)
+
+    def _facts(self, frame: Frame) -> Facts:
+        return facts(frame.metadata) | self.told.get((frame.run, frame.number), {})
 
     def _give_up(self, lost: Unreadable) -> None:
         """Answer for a frame that is not there any more."""
@@ -174,7 +191,7 @@ class Processor:
         calibration = corrected(calibration_of(known), known.get("accepted"))
         began = time.perf_counter()
         data = validated(self.operator(images, calibration), len(frames))
-        data = with_facts(data, columns(frames))
+        data = with_facts(data, tabled([self._facts(frame) for frame in frames]))
         seconds = time.perf_counter() - began
         return replace(self._result(run, frames, data, {}, None), seconds=seconds)
 

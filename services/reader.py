@@ -15,7 +15,7 @@ from ..stream.errors import StreamError, WireError
 from ..stream.messages import Buffer, Frame, Message
 from ..stream.sockets import UNBOUNDED, open_socket
 from ..stream.spool import Place, SpoolViews
-from .desk import ACCEPTED, BYE, FRAMES, TAIL, WHO
+from .desk import ACCEPTED, BYE, FRAMES, PLACED, TAIL, WHO
 from .logs import logger
 from .service import Life
 
@@ -48,7 +48,15 @@ class Accepted:
     said: dict[str, Any]
 
 
-Handed: TypeAlias = Message | Unreadable | Tail | Accepted
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What bluesky says of frames of a run: rows of number and facts."""
+
+    run: str
+    rows: list[tuple[int, dict[str, list[Any]]]]
+
+
+Handed: TypeAlias = Message | Unreadable | Tail | Accepted | Told
 
 
 class DeskReader:
@@ -102,6 +110,9 @@ class DeskReader:
             return [Tail(orjson.loads(buffers[1]))]
         elif word == ACCEPTED:
             return [Accepted(orjson.loads(buffers[1]))]
+        elif word == PLACED:
+            said = orjson.loads(buffers[1])
+            return [Told(said["run"], said["rows"])]
         else:
             return self._decoded(buffers)
         return []

@@ -218,6 +218,30 @@ class BusSettings(Section):
         return url
 
 
+class DocumentSettings(Section):
+    """Documents of bluesky that are joined to the frames: motor positions, energies, times."""
+
+    address: str | None = Field(
+        None, description="outgoing address of a proxy of bluesky, e.g. 'tcp://proxy:5578'"
+    )
+    prefix: str | None = Field(None, description="only of publishers with this prefix")
+    frame: str | None = Field(
+        None, description="column of events with the frame's number; else any that ends in `_frame`"
+    )
+    run: str | None = Field(
+        None, description="column with the detector's run; else the one beside, ending in `_run`"
+    )
+    own_key: Path | None = Field(None, description="our secret key file, where the proxy is locked")
+    server_key: Path | None = Field(None, description="public key file of the proxy")
+
+    @field_validator("address")
+    @classmethod
+    def _is_endpoint(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^(tcp://[^/\s]+:\d+|ipc://.+)$", url):
+            raise ValueError("allowed: tcp://HOST:PORT, e.g. tcp://127.0.0.1:5578, or ipc://PATH")
+        return url
+
+
 class SecuritySettings(Section):
     """What may leave this machine, and how it is locked."""
 
@@ -256,6 +280,7 @@ class Settings(BaseSettings):
     spool: SpoolSettings = SpoolSettings()
     viewer: ViewerSettings = ViewerSettings()
     bus: BusSettings = BusSettings()
+    documents: DocumentSettings = DocumentSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
 

@@ -40,6 +40,7 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "alarms": alarms(ingest),
         "grown": ingest.gathering.grown,
         "correction": ingest.acceptance.as_json(),
+        "documents": ingest.positions.as_json(),
         "steering": ingest.helm.as_json(),
         "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
         "device": "cpu",

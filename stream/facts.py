@@ -16,13 +16,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
 from .files.units import in_nm
 from .messages import Frame
 
+Facts: TypeAlias = dict[str, tuple[float, str]]
+"""Value and unit by name."""
 NESTED = ("appendix", "user_data")
 OWN = frozenset(
     ("start_time", "stop_time", "real_time", "frame", "series", "series_id", "image_id")
@@ -37,9 +39,9 @@ _SUFFIX = re.compile(r"(.+)_(nm|pm|um|mm)")
 _IN_NM = re.compile(r"stage_[xyz]|defocus")
 
 
-def facts(metadata: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+def facts(metadata: Mapping[str, Any]) -> Facts:
     """Give the numbers in a frame's metadata by name: value and unit."""
-    found: dict[str, tuple[float, str]] = {}
+    found: Facts = {}
     for name, value in _entries(metadata):
         if len(found) >= MOST:
             break
@@ -47,7 +49,7 @@ def facts(metadata: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
             continue
         taken = _measured(value)
         if taken is not None:
-            name, taken = _in_nm(name, *taken)
+            name, taken = in_nm_where_a_length(name, *taken)
             found.setdefault(name, taken)
     return found
 
@@ -57,7 +59,11 @@ def columns(frames: Sequence[Frame]) -> dict[str, tuple[list[float], str]]:
 
     A number in another unit than the first frame that has it is NaN as well.
     """
-    every = [facts(frame.metadata) for frame in frames]
+    return tabled([facts(frame.metadata) for frame in frames])
+
+
+def tabled(every: Sequence[Facts]) -> dict[str, tuple[list[float], str]]:
+    """Give the numbers of several frames as columns, as `columns` does."""
     units: dict[str, str] = {}
     for one in every:
         for name, (_, unit) in one.items():
@@ -102,7 +108,7 @@ def _measured(value: Any) -> tuple[float, str] | None:
     return float(value), unit
 
 
-def _in_nm(name: str, value: float, unit: str) -> tuple[str, tuple[float, str]]:
+def in_nm_where_a_length(name: str, value: float, unit: str) -> tuple[str, tuple[float, str]]:
     """Lengths in nm; a unit in the name is a unit."""
     match = _SUFFIX.fullmatch(name)
     if match and not unit:

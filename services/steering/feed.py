@@ -147,6 +147,8 @@ class Feed:
         elif isinstance(message, RunStop):
             self.run = None if self.run == message.run else self.run
         elif isinstance(message, Result):
+            if message.provenance.get("level") == "run":  # of no single frame
+                return []
             return self._keep_result(message)
         elif isinstance(message, Mapping):
             self.status = message

@@ -41,6 +41,20 @@ def read_dataset(path: Path, process: h5py.Group) -> xr.Dataset:
     return xr.Dataset(variables, coordinates | dims.coordinates, attrs[-1] if attrs else {})
 
 
+def placed(data: xr.Dataset, positions: xr.Dataset) -> xr.Dataset:
+    """Add what is known of frames as coordinates, by frame number; what is there stays."""
+    if FRAME not in data.coords or FRAME not in positions.coords:
+        return data
+    last = positions.isel(frame=~positions.get_index(FRAME).duplicated(keep="last"))
+    wanted = last.reindex(frame=data[FRAME].values)
+    added = {
+        str(name): (FRAME, variable.values, variable.attrs)
+        for name, variable in wanted.data_vars.items()
+        if variable.dims == (FRAME,) and name not in data.variables and name not in data.dims
+    }
+    return data.assign_coords(added)
+
+
 class _Dims:
     """Dimensions by name; one that has another size or coordinate is another dimension."""
 

@@ -14,6 +14,8 @@ from ..errors import ArchiveError
 from ..messages import RunStart
 
 SUFFIX = ".nxs"
+POSITIONS = "positions"
+"""Under this name is what bluesky said of the frames, beside the analyses."""
 LONGEST = 63
 """Characters of a name that NeXus allows."""
 

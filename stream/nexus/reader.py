@@ -21,7 +21,7 @@ from ..framenumbers import Numbers
 from ..messages import Frame, RunStart
 from .chunks import parsed, reading, safely, text
 from .columns import from_json
-from .names import SUFFIX
+from .names import POSITIONS, SUFFIX
 from .opened import SegmentFile, Segments
 from .tree import FORMAT
 
@@ -74,11 +74,17 @@ def read_frame(path: Path, number: int) -> Frame:
 
 
 def read_result(path: Path, analysis: str) -> xr.Dataset:
-    """Read all that an analysis found as one dataset, `frame` with the frame numbers."""
-    from .datasets import read_dataset  # xarray takes half a second
+    """Read all that an analysis found as one dataset, `frame` with the frame numbers.
+
+    What bluesky said of the frames is there as coordinates, NaN where it said nothing.
+    """
+    from .datasets import placed, read_dataset  # xarray takes half a second
 
     with open_archive(path) as archive, reading(path):
-        return read_dataset(path, archive.process(analysis))
+        data = read_dataset(path, archive.process(analysis))
+        if analysis == POSITIONS or POSITIONS not in archive.processes:
+            return data
+        return placed(data, read_dataset(path, archive.process(POSITIONS)))
 
 
 @dataclass(frozen=True, slots=True)

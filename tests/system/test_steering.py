@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import bluesky.plan_stubs as bps
 import httpx
 import numpy as np
 import pytest
+import zmq
 from bluesky import Msg, RunEngine
 
 from beamside.services.steering import (
@@ -31,7 +34,9 @@ from beamside.services.steering import (
 from beamside.services.steering.plans import scan_until
 from beamside.services.steering.waiting import Waiting
 from beamside.stream.decompress import encode
+from beamside.stream.documents import Publisher
 from beamside.stream.messages import Frame, RunStart, RunStop
+from beamside.stream.nexus import read_result
 from beamside.stream.sinks import ZmqSink
 from beamside.stream.urls import parse_url
 
@@ -70,6 +75,18 @@ def microscope(tmp_path: Path) -> Iterator[Microscope]:
 
 
 @pytest.fixture
+def proxy() -> Iterator[tuple[str, str]]:
+    """A real proxy of bluesky: where to publish, and where to listen."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as a, context.socket(zmq.PUB) as b:
+        ports = [s.bind_to_random_port("tcp://127.0.0.1") for s in (a, b)]
+    program = "from bluesky.callbacks.zmq import Proxy; import sys; Proxy(*sys.argv[1:]).start()"
+    ends = [f"tcp://127.0.0.1:{port}" for port in ports]
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, *ends]) as process:
+        yield ends[0], ends[1]
+        process.terminate()
+
+
+@pytest.fixture
 def engine() -> Iterator[RunEngine]:
     engine = RunEngine({}, context_managers=[])
     yield engine
@@ -97,10 +114,12 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
     instrument: Callable[..., Path],
     microscope: Microscope,
     engine: RunEngine,
+    proxy: tuple[str, str],
     tmp_path: Path,
 ) -> None:
     settings = instrument("sum", more="port = 0\n" + BUS.format(tmp_path))
     more = ("--set", "viewer.enabled=true", "--set", "source.end_timeout_s=60")
+    more += ("--set", f"documents.address={proxy[1]}")
     service = command("run", str(settings), "--runs", "1", "--json", *more)
     address = re.findall(r"http://\S+", service.wait_for("page "))[0]
     service.wait_for("ready")
@@ -110,10 +129,14 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
     def shown() -> dict[str, Any]:
         return dict(page.get("api/v1/steering").json())
 
+    def documents() -> dict[str, Any]:
+        return dict(page.get("api/v1/status").json()["status"]["documents"])
+
     def post(**wish: Any) -> httpx.Response:
         return page.post("api/v1/steering", json={"by": "ann", **wish})
 
     envelope = Envelope({"x": Limits(0, 10)})
+    publisher = Publisher(proxy[0])  # early: what is sent before it is connected is lost
     microscope.sink.send(RunStart("x", "1", shape=SHAPE, dtype="<u2"))
     with Feed(f"ipc://{tmp_path}/results") as feed:
         until(lambda: feed.run == "1")
@@ -134,8 +157,10 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
             # in mode auto, the scan runs, within the envelope
             assert post(action="mode", mode="auto").status_code == 200
             until(lambda: wheel.mode == "auto")
+            engine.subscribe(publisher)
             plan = scan_until([reading], microscope.x, range(1, 5), lambda row: False)
             engine(guarded(patient(plan), envelope, wheel=wheel))
+            until(lambda: documents().get("joined") == 4)
             with pytest.raises(RefusedError, match="outside"):
                 engine(guarded(moves(microscope.x, 11), envelope, wheel=wheel))
             # the stop on the page
@@ -155,7 +180,12 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
     said = service.end(60)
     page.close()
     assert (said["code"], said["processed"]) == (0, 4)
+    publisher.close()
     _archived(said["archive"])
+    sums = read_result(Path(said["archive"]), "sum")
+    assert sums["x"].values.tolist() == [1000, 2000, 3000, 4000]  # it said um
+    assert sums["x"].attrs["units"] == "nm"
+    assert (sums["total"] == sums["x"] / 1000 * 64).all()
     assert "smoke" in (tmp_path / "archive" / "steering.jsonl").read_text()
 
 
