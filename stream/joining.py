@@ -95,13 +95,13 @@ class Joiner:
             self.left_out["late"] += 1
             return
         facts: Facts = {"bluesky_time": (float(time), "s")}
+        counter = self._frame_column(row)
         for column, unit in stream.units.items():
-            if column in row and column != self._frame_column(row):
+            if column in row and column != counter:
                 name, fact = in_nm_where_a_length(_valid(column), float(row[column]), unit)
                 facts[name] = fact
-        column = self._frame_column(row)
-        if column is not None:
-            yield Placed(self._run_of(stream, row, column), int(row[column]), facts)
+        if counter is not None:
+            yield Placed(self._run_of(stream, row, counter), int(row[counter]), facts)
         elif number in stream.frames:
             yield Placed(self._runs.get(stream.start, ()), stream.frames[number], facts)
         elif len(stream.waiting) < MOST_WAITING:

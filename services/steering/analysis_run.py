@@ -112,12 +112,10 @@ class AnalysisRun:
             return self._runs[name]
         while len(self._runs) >= MOST_OPEN:
             self._finish(next(iter(self._runs)), None)
-        said = {"source": source, "run": name, "raw_uid": self.raw_uid(name), "analysis": True}
-        calibration = dict(start.calibration) if start is not None else {}
-        bundle = compose_run(
-            metadata={"beamside": said, "raw_uid": said["raw_uid"]} | self.metadata
-        )
-        bundle.start_doc["beamside"]["calibration"] = calibration
+        said: dict[str, Any] = {"source": source, "run": name, "analysis": True}
+        said["calibration"] = dict(start.calibration) if start is not None else {}
+        raw = {"raw_uid": self.raw_uid(name)}
+        bundle = compose_run(metadata={"beamside": said, **raw, **self.metadata})
         run = self._runs[name] = _Run(bundle, start)
         self._emit("start", bundle.start_doc)
         return run

@@ -122,7 +122,7 @@ class Wheel:
         self._closing.set()
         self._bell.set()
         self._thread.join()
-        for _, waiting in list(self._asked.values()):
+        for _told, waiting in list(self._asked.values()):
             waiting.end(RefusedError("the wheel was given back before anyone answered"))
 
     def _granted(self, answer: Mapping[str, Any]) -> None:

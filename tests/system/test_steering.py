@@ -118,8 +118,8 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
     tmp_path: Path,
 ) -> None:
     settings = instrument("sum", more="port = 0\n" + BUS.format(tmp_path))
-    more = ("--set", "viewer.enabled=true", "--set", "source.end_timeout_s=60")
-    more += ("--set", f"documents.address={proxy[1]}")
+    more = ["--set", "viewer.enabled=true", "--set", "source.end_timeout_s=60"]
+    more += ["--set", f"documents.address={proxy[1]}"]
     service = command("run", str(settings), "--runs", "1", "--json", *more)
     address = re.findall(r"http://\S+", service.wait_for("page "))[0]
     service.wait_for("ready")
