@@ -15,7 +15,7 @@ ROOMS = ("analysis", "models", "services", "stream")
 HEAVY = ("numpy", "scipy", "xarray", "h5py", "zmq", "torch", "tensorflow", "cupy", "shap")
 COMMANDS = (
     "demo", "run", "replay", "simulate", "inspect", "verify", "check", "bench", "evaluate",
-    "settings", "keys", "calibrate", "train",
+    "settings", "keys", "calibrate", "train", "batch", "phases", "particles",
 )  # fmt: skip
 
 
