@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+AWAY = 0.1
+"""Distance to a place that failed, in parts of the range."""
+
 
 class GaussianProcess:
     """Maximise one outcome: mean plus `boldness` standard deviations of a Matern 5/2 process.
@@ -38,6 +41,7 @@ class GaussianProcess:
         self._random = np.random.default_rng(seed)
         self._doubt = np.inf
         self._asked: dict[Any, np.ndarray] = {}
+        self._failed: list[np.ndarray] = []
         self._known: list[tuple[Any, np.ndarray, float]] = []
 
     def suggest(self, num_points: int | None = None) -> list[dict[str, Any]]:
@@ -46,7 +50,7 @@ class GaussianProcess:
         return [self._named(len(self._asked) - len(chosen) + n, x) for n, x in enumerate(chosen)]
 
     def _one(self) -> np.ndarray:
-        options = self._random.random((512, len(self.bounds)))
+        options = self._options()
         if len(self._known) < 2 * len(self.bounds) + 1:
             at = options[0]
         else:
@@ -56,6 +60,18 @@ class GaussianProcess:
             at = options[int(np.argmax(worth))]
         self._asked[len(self._asked)] = at
         return np.asarray(at)
+
+    def _options(self) -> np.ndarray:
+        """Random places, away from those that failed as long as there are others."""
+        options = self._random.random((512, len(self.bounds)))
+        for failed in self._failed:
+            away = np.linalg.norm(options - failed, axis=1) > AWAY
+            options = options[away] if away.any() else options
+        return options
+
+    def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
+        """Suggest nothing near these places any more."""
+        self._failed += [self._asked[one["_id"]] for one in suggestions]
 
     def predict(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the outcome at `at[n, axis]`, scaled to 0..1."""

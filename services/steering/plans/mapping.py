@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluesky.utils import MsgGenerator
 
+from ..envelope import RefusedError
 from .steps import Row, as_run, look, value_of
+
+MOST_REFUSED = 10
 
 
 def adaptive_map(
@@ -28,23 +32,51 @@ def adaptive_map(
     `seconds`, when the optimiser says so (`should_stop`), or when its `doubt()` is below
     `known_to`. Costs one step and one suggestion a frame; the suggestion is computed in the
     RunEngine's own loop, so it should take milliseconds.
+
+    A place that is refused (`guarded`) and a result that is no number are told to the optimiser as
+    failures (`register_failures`, if it has that), never as values; RefusedError after ten refusals
+    in a row. What the optimiser raises ends the plan, with its run closed and nothing moved.
     """
     by_name = {axis.name: axis for axis in axes}
 
     def inside() -> MsgGenerator[list[Row]]:
         rows: list[Row] = []
+        refused = 0
         began = time.monotonic()
         while len(rows) < frames and (seconds is None or time.monotonic() - began < seconds):
             asked = optimiser.suggest(1)[0]
             place = {by_name[name]: float(asked[name]) for name in by_name}
-            row = yield from look(detectors, place)
+            try:
+                row = yield from look(detectors, place, why=_why(optimiser))
+            except RefusedError:
+                refused += 1
+                if refused == MOST_REFUSED:
+                    raise
+                _failed(optimiser, asked)
+                continue
+            refused = 0
             rows.append(row)
-            optimiser.ingest([dict(asked) | {field: value_of(row, field)}])
+            value = value_of(row, field)
+            if math.isnan(value):
+                _failed(optimiser, asked)
+                continue
+            optimiser.ingest([dict(asked) | {field: value}])
             if _over(optimiser, known_to):
                 break
         return rows
 
     return (yield from as_run(inside, detectors, axes, "adaptive_map", field=field))
+
+
+def _why(optimiser: Any) -> dict[str, Any]:
+    """Which model suggests it, and how uncertain that is."""
+    doubt = getattr(optimiser, "doubt", None)
+    return {"model": type(optimiser).__name__, "sigma": None if doubt is None else doubt()}
+
+
+def _failed(optimiser: Any, asked: Mapping[str, Any]) -> None:
+    if hasattr(optimiser, "register_failures"):
+        optimiser.register_failures([asked])
 
 
 def _over(optimiser: Any, known_to: float | None) -> bool:

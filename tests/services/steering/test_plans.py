@@ -8,7 +8,16 @@ import pytest
 from bluesky import RunEngine
 from bluesky_adaptive.protocols import Optimizer
 
-from beamside.services.steering import Axis, Feed, Reading, plans
+from beamside.services.steering import (
+    Axis,
+    Envelope,
+    Feed,
+    Limits,
+    Reading,
+    RefusedError,
+    guarded,
+    plans,
+)
 from beamside.services.steering.optimiser import GaussianProcess
 
 from .camera import Camera
@@ -105,3 +114,63 @@ def test_a_column_that_is_not_read_is_named(stage: Any, engine: RunEngine) -> No
     one = stage(lambda **_: 1.0)
     with pytest.raises(LookupError, match=r"no column 'sharp' is read; there are: .*score"):
         engine(plans.autofocus([one.reading], one.axes["focus"], "sharp", 0, 1, tolerance=0.1))
+
+
+class Rote:
+    """An optimiser that says what it was told to say."""
+
+    def __init__(self, *places: float | Exception) -> None:
+        self.places = list(places)
+        self.told: list[float] = []
+        self.failed: list[Any] = []
+
+    def suggest(self, num_points: int | None = None) -> list[dict[str, Any]]:
+        place = self.places.pop(0)
+        if isinstance(place, Exception):
+            raise place
+        return [{"_id": len(self.told), "x": place}]
+
+    def ingest(self, points: Any) -> None:
+        self.told += [point["beamside_score"] for point in points]
+
+    def register_failures(self, suggestions: Any) -> None:
+        self.failed += [one["x"] for one in suggestions]
+
+
+def rote_map(one: Stage, optimiser: Rote, frames: int) -> Any:
+    plan = plans.adaptive_map(
+        [one.reading], [one.axes["x"]], "beamside_score", optimiser, frames=frames
+    )
+    return guarded(plan, Envelope({"x": Limits(-1, 1)}))
+
+
+def test_what_is_refused_or_no_number_is_never_told_as_a_value(
+    stage: Any, engine: RunEngine
+) -> None:
+    one = stage(lambda x, **_: float("nan") if x == 0.5 else x)
+    optimiser = Rote(0.25, 7.0, 0.5, float("nan"), 1.0)
+    engine(rote_map(one, optimiser, frames=3))
+    assert optimiser.told == [0.25, 1.0]
+    assert optimiser.failed[:2] == [7.0, 0.5]
+    assert [look["x"] for look in one.looks] == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("wrong", [[ArithmeticError("singular matrix")], [9.0] * 20])
+def test_an_optimiser_that_fails_ends_the_plan_and_closes_its_run(
+    stage: Any, engine: RunEngine, wrong: list[Any]
+) -> None:
+    one = stage(lambda x, **_: float(x))
+    stops: list[str] = []
+    engine.subscribe(lambda name, doc: stops.append(doc["exit_status"]), "stop")
+    with pytest.raises((ArithmeticError, RefusedError)):
+        engine(rote_map(one, Rote(0.25, *wrong), frames=30))
+    assert stops == ["fail"]
+    assert one.at["x"] == 0.25
+
+
+def test_the_gaussian_process_keeps_away_from_what_failed() -> None:
+    process = GaussianProcess({"x": (0.0, 1.0)}, "score")
+    first = process.suggest(1)[0]
+    process.register_failures([first])
+    assert all(abs(one["x"] - first["x"]) > 0.1 for one in process.suggest(20))
