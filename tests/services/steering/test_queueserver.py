@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from beamside.services.steering import Feed
 from beamside.services.steering.queueserver import QueueAgent
@@ -107,6 +108,13 @@ def _idle(manager: Any) -> bool:
         return False
 
 
+def _close_contexts() -> None:
+    """The queue server's client leaves its ZeroMQ contexts open."""
+    for one in gc.get_objects():
+        if type(one) is zmq.Context and one is not zmq.Context.instance() and not one.closed:
+            one.destroy(0)
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -175,5 +183,5 @@ def test_a_real_queue_server_does_what_a_result_called_for(
     manager.environment_close()
     manager.wait_for_idle(timeout=60)
     manager.close()
-    time.sleep(0.2)
+    _close_contexts()
     assert "'frame': 4" in (tmp_path / "starts").read_text()
