@@ -103,6 +103,7 @@ class Guard:
         who = bearer or self._cookie(headers)
         if who is None:
             return _stranger(headers)
+        scope["may_change"] = who == self.token
         if _changes(scope) and who != self.token:
             return _words(403, "this token may look at everything, and change nothing")
         if _changes(scope) and not bearer and not origins:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import runpy
 import shutil
 import threading
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from beamside.services.viewer import Server, ViewState, create_app
 from beamside.stream.messages import Frame, Pixels, Result, RunStart
@@ -290,11 +293,50 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
+def opened(page: Any, service: Service) -> Callable[..., Any]:
+    """Open the page and wait until it shows an image; more of the address may be given."""
+
+    def go(more: str = "") -> Any:
+        page.goto(f"{service.url}/?token={service.token}{more}")
+        page.wait_for_selector(".panel.image canvas")
+        page.wait_for_timeout(400)
+        return page
+
+    return go
+
+
+@pytest.fixture
+def pixels(page: Any) -> Callable[[str], np.ndarray]:
+    """What the GPU drew on a canvas, without the page around it."""
+
+    def read(selector: str) -> np.ndarray:
+        url = page.eval_on_selector(selector, "canvas => canvas.toDataURL()")
+        png = base64.b64decode(url.partition(",")[2])
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
+
+    return read
+
+
+@pytest.fixture
+def until(page: Any) -> Callable[[Callable[[], bool]], None]:
+    """Wait until something holds on the page; AssertionError if it never does."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        for _ in range(100):
+            if holds():
+                return
+            page.wait_for_timeout(200)
+        raise AssertionError("it never came to hold")
+
+    return wait
+
+
+@pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
     """A fresh window of 1280 x 800; an error in its console fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(40_000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     yield page

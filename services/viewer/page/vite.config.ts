@@ -37,8 +37,8 @@ export default defineConfig({
   plugins: [thirdParty()],
   resolve: {
     alias: [
-      { find: /^ndarray$/, replacement: join(here, 'src/grid.ts') },
-      { find: /^ndarray-ops$/, replacement: join(here, 'src/no-ops.ts') },
+      { find: /^ndarray$/, replacement: join(here, 'src/draw/grid.ts') },
+      { find: /^ndarray-ops$/, replacement: join(here, 'src/draw/no-ops.ts') },
     ],
   },
   build: {

@@ -1,76 +1,87 @@
-/** The page: health above, the image at the left, what it means at the right. */
+/** The page: how the service is above, one desk or two, and what opens over them. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { GridButton, GridDialog } from './Calibration';
-import { CurvePanel } from './CurvePanel';
+import { Desk, isTyping } from './Desk';
+import { useAddress } from './data/address';
+import { useHealth } from './data/health';
+import { techniqueOf } from './data/layout';
+import { useNotices, type Link } from './data/notices';
+import { EMPTY, type Shown } from './data/shown';
+import type { Spot, Time } from './data/time';
+import type { Notice } from './data/wire';
+import { Analysis } from './dialogs/Analysis';
+import { GridButton, GridDialog } from './dialogs/Calibration';
+import { HealthDialog } from './dialogs/HealthDialog';
+import { Help } from './dialogs/Help';
+import { PanelsDialog } from './dialogs/PanelsDialog';
+import { Runs } from './dialogs/Runs';
 import { Alarms, Health } from './Health';
-import { ImagePanel } from './ImagePanel';
-import { Legend } from './Legend';
-import { useNotices, useShown, type Link } from './live';
-import { PlanePanel } from './PlanePanel';
-import { useSettings, useTheme, type Settings } from './settings';
-import { TablePanel } from './TablePanel';
-import { follow, viewsOf, type Selection } from './views';
-import type { Notice, Picture, ResultDoc } from './wire';
+import { Icon } from './Icon';
+import { useSettings, useTheme } from './settings';
 import { words } from './words';
 
+type Open = 'help' | 'runs' | 'settings' | 'health' | 'panels' | 'grid' | undefined;
+
 export function App() {
-  const [settings, setSettings] = useSettings();
+  const [settings, change] = useSettings();
   const theme = useTheme(settings.theme);
-  const [paused, setPaused] = useState(false);
-  const [help, setHelp] = useState(false);
-  const [grid, setGrid] = useState(false);
-  const [cursor, setCursor] = useState<number>();
+  const [address, go] = useAddress();
+  const [open, setOpen] = useState<Open>();
+  const [active, setActive] = useState<'first' | 'second'>('first');
+  const [now, setNow] = useState<{ shown: Shown; time: Time | undefined }>({ shown: EMPTY, time: undefined });
   const { notice, at, link } = useNotices();
-  const exact = paused || settings.log;
-  const shown = useShown(notice, { paused, exact, layer: settings.layer });
-  const { age: frameAge, stale: late } = useAge(notice, at, link);
-  const { image, result, maps } = shown;
-  const views = useMemo(() => viewsOf(result), [result]);
-  const [selection, setSelection] = useSelection(result);
-  const hidden = useHidden(views.classes, settings.turned);
-  const plane = views.planes[0];
-  const planePicture = plane && maps[plane.name];
-  const [curveDim, curves] = Object.entries(views.curves)[0] ?? [];
-  const togglePause = useCallback(() => setPaused((was) => !was), []);
-
-  useKeys(image, settings, setSettings, {
-    pause: togglePause,
-    help: () => setHelp((was) => !was),
-    escape: () => (setHelp(false), setGrid(false), setSelection(undefined)),
+  const health = useHealth();
+  const { age, stale: late } = useAge(notice, at, link);
+  const { shown, time } = now;
+  const paused = time !== undefined && !time.live;
+  const mayChange = health?.may_change ?? true;
+  const two = address.beside !== undefined;
+  const spot = useMemo(() => ({ run: address.run, frame: address.frame }), [address.run, address.frame]);
+  const besideSpot = useMemo(
+    () => ({ run: address.beside || undefined, frame: address.besideFrame }),
+    [address.beside, address.besideFrame],
+  );
+  const onSpot = useCallback(({ run, frame }: Spot) => go({ run, frame }), [go]);
+  const onBesideSpot = useCallback(({ run, frame }: Spot) => go({ beside: run ?? '', besideFrame: frame }), [go]);
+  const onShown = useCallback((shown: Shown, time: Time) => setNow({ shown, time }), []);
+  const nothing = useCallback(() => undefined, []);
+  const onLayout = (layout: string | undefined) => go({ layout });
+  const close = () => setOpen(undefined);
+  const toggleTheme = () => change({ theme: theme === 'dark' ? 'light' : 'dark' });
+  usePageKeys({
+    '?': () => setOpen(open === 'help' ? undefined : 'help'),
+    r: () => setOpen('runs'),
+    s: () => setOpen('settings'),
+    h: () => setOpen('health'),
+    w: () => setOpen('panels'),
+    t: toggleTheme,
+    f: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => undefined),
+    Tab2: () => setActive(active === 'first' ? 'second' : 'first'),
+    Escape: () => setOpen(undefined),
   });
-
-  const turn = (name: string) =>
-    setSettings({
-      turned: settings.turned.includes(name)
-        ? settings.turned.filter((one) => one !== name)
-        : [...settings.turned, name],
-    });
-  const stale = link === 'lost' || link === 'strange' || (late && !paused);
+  const lost = link === 'lost' || link === 'strange';
+  const common = { notice, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis };
 
   return (
-    <div className={`page${stale ? ' stale' : ''}`} data-testid="page" data-link={link}>
+    <div className={`page${lost || (late && !paused) ? ' stale' : ''}`} data-testid="page" data-link={link}>
       <header className="top">
-        <Run notice={notice} image={image} link={link} paused={paused} />
-        <Health notice={notice} frameAge={frameAge} late={late} />
-        <nav>
-          <GridButton correction={notice?.status.correction} onOpen={() => setGrid(true)} />
-          <button type="button" onClick={togglePause} aria-pressed={paused}>
-            {paused ? words.resume : words.pause}
+        <Run {...{ notice, link, shown, paused }} onOpen={() => setOpen('runs')} />
+        <Health notice={notice} frameAge={age} late={late} health={health} onOpen={() => setOpen('health')} />
+        <nav aria-label={words.menu}>
+          <AnalysisChoice {...{ notice, time }} chosen={address.analysis} onChoose={(analysis) => go({ analysis })} />
+          <GridButton correction={notice?.status.correction} onOpen={() => setOpen('grid')} />
+          <button type="button" title={`${words.runs.title} (R)`} onClick={() => setOpen('runs')}>
+            {words.runs.button}
           </button>
-          <button
-            type="button"
-            title={words.theme}
-            aria-label={words.theme}
-            onClick={() => setSettings({ theme: theme === 'dark' ? 'light' : 'dark' })}
-          >
-            ◐
+          <button type="button" title={`${words.panels.title} (W)`} onClick={() => setOpen('panels')}>
+            {words.panels.button}
           </button>
-          <button
-            type="button"
-            title={words.help}
-            aria-label={words.help}
-            onClick={() => setHelp(!help)}
-          >
+          <button type="button" title={`${words.settings.title} (S)`} onClick={() => setOpen('settings')}>
+            {words.settings.button}
+          </button>
+          <button type="button" title={`${words.theme} (T)`} aria-label={words.theme} onClick={toggleTheme}>
+            <Icon name="theme" />
+          </button>
+          <button type="button" title={words.help} aria-label={words.help} onClick={() => setOpen('help')}>
             ?
           </button>
         </nav>
@@ -78,63 +89,52 @@ export function App() {
       <Alarms
         notice={notice}
         link={link}
-        result={result}
-        age={late && !paused ? frameAge : undefined}
+        result={shown.result}
+        age={late && !paused ? age : undefined}
         problem={
           shown.problem
             ? words.undecodable(shown.problem)
-            : result?.error
-              ? words.analysisFailed(result.error)
+            : shown.result?.error
+              ? words.analysisFailed(shown.result.error)
               : undefined
         }
       />
-      {image ? (
-        <main className={result ? '' : 'alone'}>
-          <ImagePanel
-            {...{ image, result, views, maps, hidden, selection, settings }}
-            onSelect={setSelection}
-            onSettings={setSettings}
-          />
-          {result && (
-            <>
-              {planePicture && (
-                <PlanePanel
-                  {...{ plane, result, selection, cursor }}
-                  onCursor={setCursor}
-                  picture={planePicture}
-                  classes={views.classes}
-                  onSelect={setSelection}
-                />
-              )}
-              <Legend {...{ result, views, hidden }} onTurn={turn} />
-              {curveDim && curves && (
-                <CurvePanel
-                  dim={curveDim}
-                  {...{ curves, result, theme, cursor }}
-                  onCursor={setCursor}
-                  classes={views.classes}
-                />
-              )}
-              {Object.keys(result.tables).length > 0 && (
-                <TablePanel
-                  first={Object.keys(views.rowMaps)[0]}
-                  {...{ result, selection }}
-                  classes={views.classes}
-                  onSelect={setSelection}
-                />
-              )}
-            </>
-          )}
-        </main>
-      ) : (
-        <main className="waiting">
-          <p>{words.waiting}</p>
-          <p className="hint">{words.waitingHint}</p>
-        </main>
+      <div className={two ? 'desks two' : 'desks'}>
+        <div className="place" onPointerDown={() => setActive('first')} onFocus={() => setActive('first')}>
+          <Desk {...common} {...{ spot, onSpot, onShown }} active={!open && (!two || active === 'first')} />
+        </div>
+        {two && (
+          <div className="place" onPointerDown={() => setActive('second')} onFocus={() => setActive('second')}>
+            <Desk
+              {...common}
+              spot={besideSpot}
+              onSpot={onBesideSpot}
+              onShown={nothing}
+              active={!open && active === 'second'}
+              onClose={() => go({ beside: undefined, besideFrame: undefined })}
+            />
+          </div>
+        )}
+      </div>
+      {open === 'help' && <Help onClose={close} />}
+      {open === 'health' && <HealthDialog health={health} onClose={close} />}
+      {open === 'settings' && <Analysis name={settings.name} change={change} onClose={close} />}
+      {open === 'panels' && (
+        <PanelsDialog
+          layout={address.layout ?? techniqueOf(shown.result?.analysis ?? notice?.status.analysis).layout}
+          onLayout={onLayout}
+          onClose={close}
+        />
       )}
-      {help && <Help onClose={() => setHelp(false)} />}
-      {grid && notice?.status.correction && (
-        <GridDialog correction={notice.status.correction} onClose={() => setGrid(false)} />
+      {open === 'runs' && (
+        <Runs
+          onOpen={(run) => (go({ run, frame: undefined }), close())}
+          onBeside={(run) => (go({ beside: run, besideFrame: undefined }), close())}
+          onClose={close}
+        />
+      )}
+      {open === 'grid' && notice?.status.correction && (
+        <GridDialog correction={notice.status.correction} mayChange={mayChange} onClose={close} />
       )}
     </div>
   );
@@ -142,73 +142,49 @@ export function App() {
 
 function Run(props: {
   notice: Notice | undefined;
-  image: Picture | undefined;
+  shown: Shown;
   link: Link;
   paused: boolean;
+  onOpen: () => void;
 }) {
-  const { notice, image, link, paused } = props;
+  const { notice, shown, link, paused, onOpen } = props;
+  const { image } = shown;
   const state = notice?.status.state ?? 'starting';
-  const run = image?.run ?? notice?.run?.run;
-  const source = notice?.run?.source;
+  const run = image?.run ?? shown.result?.run ?? notice?.run?.run;
   return (
     <div className="run">
       <span className={`state ${link !== 'joined' ? 'lost' : paused ? 'paused' : state}`} data-testid="state">
         {paused ? words.paused : words.states[state] ?? state}
       </span>
-      <div>
+      <button type="button" className="plain" title={words.runs.title} onClick={onOpen}>
         <b title={run}>{run ?? words.noRun}</b>
         <span>
-          {source} {image && `· ${words.frame} ${image.frame}`}
+          {shown.result?.source ?? notice?.run?.source} {image && `· ${words.frame} ${image.frame}`}
         </span>
-      </div>
+      </button>
     </div>
   );
 }
 
-function Help({ onClose }: { onClose: () => void }) {
+/** Which analysis is looked at, where there are several. */
+function AnalysisChoice(props: {
+  notice: Notice | undefined;
+  time: Time | undefined;
+  chosen: string | undefined;
+  onChoose: (analysis: string | undefined) => void;
+}) {
+  const { notice, time, chosen, onChoose } = props;
+  const places = [notice?.result, ...(notice?.grown ?? [])].flatMap((place) => place?.analysis ?? []);
+  const names = [...new Set([...places, ...Object.keys(time?.detail?.results ?? {}), ...(chosen ? [chosen] : [])])];
+  if (names.length < 2) return null;
   return (
-    <div className="help" role="dialog" aria-label={words.help} onClick={onClose}>
-      <dl>
-        {words.keys.map(([key, text]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-        <div>
-          <dt>
-            <kbd>Double click</kbd>
-          </dt>
-          <dd>{words.reset}</dd>
-        </div>
-      </dl>
-    </div>
+    <select aria-label={words.analysis} value={chosen ?? ''} onChange={(event) => onChoose(event.target.value || undefined)}>
+      <option value="">{words.newestAnalysis}</option>
+      {names.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
   );
-}
-
-/** What is selected, kept while results change: the thing itself, not its row number. */
-function useSelection(
-  result: ResultDoc | undefined,
-): [Selection | undefined, (selection: Selection | undefined) => void] {
-  const [kept, setKept] = useState<{ selection: Selection | undefined; result?: ResultDoc }>({
-    selection: undefined,
-  });
-  const selection = useMemo(
-    () => (kept.result === result ? kept.selection : follow(kept.result, result, kept.selection)),
-    [kept, result],
-  );
-  useEffect(() => {
-    // what is not found in one result may be back in the next
-    const gone = kept.selection && !selection && kept.result?.run === result?.run;
-    if (kept.result !== result && !gone) setKept({ selection, result });
-  }, [kept, result, selection]);
-  const select = useCallback(
-    (next: Selection | undefined) => setKept({ selection: next, result }),
-    [result],
-  );
-  return [selection, select];
 }
 
 /** The last frame is late when it is older than this, and than three of the longest last gaps. */
@@ -228,7 +204,7 @@ function useAge(
     past.current = { seq, at, gaps: [...past.current.gaps, Math.min(gap, 600)].slice(-4) };
   }
   useEffect(() => {
-    const timer = window.setInterval(() => tick((n) => n + 1), 500);
+    const timer = window.setInterval(() => tick((n) => n + 1), 1000);
     return () => window.clearInterval(timer);
   }, [link]);
   const age = notice?.frame_age_s;
@@ -238,47 +214,19 @@ function useAge(
   return { age: now, stale: running && now > Math.max(LATE_S, 3 * Math.max(...past.current.gaps)) };
 }
 
-function useHidden(
-  classes: { name: string; shown: boolean }[],
-  turned: string[],
-): ReadonlySet<string> {
-  return useMemo(
-    () =>
-      new Set(
-        classes
-          .filter(({ name, shown }) => shown === turned.includes(name))
-          .map(({ name }) => name),
-      ),
-    [classes, turned],
-  );
-}
-
-function useKeys(
-  image: Picture | undefined,
-  settings: Settings,
-  change: (some: Partial<Settings>) => void,
-  act: { pause: () => void; help: () => void; escape: () => void },
-): void {
+function usePageKeys(actions: Record<string, () => void>): void {
+  const now = useRef(actions);
+  now.current = actions;
   useEffect(() => {
-    function heard(event: KeyboardEvent): void {
-      const there = event.target as HTMLElement | null;
-      if (event.ctrlKey || event.altKey || event.metaKey) return;
-      if (there?.closest('select, input:not([type=range]):not([type=checkbox])')) return;
-      const actions: Record<string, () => void> = {
-        ' ': act.pause,
-        '?': act.help,
-        Escape: act.escape,
-        l: () => change({ log: !settings.log }),
-        o: () => change({ overlay: !settings.overlay }),
-        a: () =>
-          image && change({ locked: settings.locked ? undefined : [image.low, image.high] }),
-      };
-      const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const heard = (event: KeyboardEvent) => {
+      if (isTyping(event)) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const action = now.current[key === '2' ? 'Tab2' : key];
       if (!action) return;
-      event.preventDefault();
+      if (key !== 'Escape') event.preventDefault();
       action();
-    }
+    };
     window.addEventListener('keydown', heard);
     return () => window.removeEventListener('keydown', heard);
-  });
+  }, []);
 }

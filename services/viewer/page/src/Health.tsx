@@ -1,26 +1,37 @@
 /** How the service is: one quiet strip, and words where something is wrong. */
 import type { ReactNode } from 'react';
-import { bytes, count, fixed, milliseconds, number, seconds } from './format';
-import type { Link } from './live';
-import type { Notice, ResultDoc } from './wire';
+import { bytes, count, fixed, milliseconds, number, seconds } from './data/format';
+import type { HealthDoc } from './data/health';
+import type { Link } from './data/notices';
+import type { Notice, ResultDoc } from './data/wire';
 import { words } from './words';
 
 interface Props {
   notice: Notice | undefined;
   frameAge: number | undefined;
   late: boolean;
+  health: HealthDoc | undefined;
+  onOpen: () => void;
 }
 
 const w = words.health;
 
-export function Health({ notice, frameAge, late }: Props) {
+export function Health({ notice, frameAge, late, health, onOpen }: Props) {
   const status = notice?.status ?? {};
   const account = status.account ?? {};
   const refused = sum(account.refused);
   const skipped = sum(account.skipped);
+  const hours = health?.disk?.hours_left ?? undefined;
   const of = account.expected ? ` / ${count(account.expected)}` : '';
   return (
-    <div className="health" data-testid="health">
+    <button
+      type="button"
+      className="health"
+      data-testid="health"
+      title={`${w.title} (H)`}
+      aria-label={w.title}
+      onClick={onOpen}
+    >
       <Tile name={w.rateIn} title={w.perSecond}>
         {fixed(status.rates?.in_fps, 1)} <small>/s</small>
       </Tile>
@@ -56,19 +67,20 @@ export function Health({ notice, frameAge, late }: Props) {
       <Tile name={w.lastFrame} bad={late}>
         {frameAge === undefined ? '–' : `${seconds(frameAge)}`}
       </Tile>
-      <Tile name={w.diskFree} title={status.archive?.path}>
+      <Tile name={w.diskFree} title={status.archive?.path} bad={hours !== undefined && hours < 12}>
         {bytes(status.archive?.free_bytes)}
+        {hours !== undefined && hours < 1000 && <small> {w.left(seconds(hours * 3600))}</small>}
       </Tile>
-    </div>
+    </button>
   );
 }
 
 function Tile(props: { name: string; title?: string; bad?: boolean; children: ReactNode }) {
   return (
-    <div className={props.bad ? 'tile bad' : 'tile'} title={props.title}>
+    <span className={props.bad ? 'tile bad' : 'tile'} title={props.title}>
       <span>{props.name}</span>
       <b>{props.children}</b>
-    </div>
+    </span>
   );
 }
 
@@ -76,9 +88,9 @@ function Queues({ readers }: { readers: Notice['status']['readers'] }) {
   const all = Object.entries(readers ?? {});
   if (!all.length) return null;
   return (
-    <div className="tile">
+    <span className="tile">
       <span>{w.queue}</span>
-      <div className="queues">
+      <span className="queues">
         {all.map(([name, { queue, capacity }]) => {
           const fill = queue !== undefined && capacity ? queue / capacity : 0;
           const level = fill > 0.95 ? 'full' : fill > 0.5 ? 'half' : '';
@@ -88,8 +100,8 @@ function Queues({ readers }: { readers: Notice['status']['readers'] }) {
             </i>
           );
         })}
-      </div>
-    </div>
+      </span>
+    </span>
   );
 }
 

@@ -1,36 +1,35 @@
 /** What the user has set on the page, kept in the browser. */
-import type { ColorMap } from '@h5web/lib';
 import { useCallback, useEffect, useState } from 'react';
+import { sane, type Look } from './data/looks';
 
 export type Theme = 'dark' | 'light';
 
 export interface Settings {
-  colours: ColorMap;
-  log: boolean;
-  /** The contrast window that stays; undefined follows each frame. */
-  locked: [number, number] | undefined;
+  /** How each variable looks, as far as the user changed it; '' is the raw image. */
+  looks: Record<string, Partial<Look>>;
   overlay: boolean;
   opacity: number;
-  layer: string | undefined;
   /** undefined: as the system has it. */
   theme: Theme | undefined;
   /** Classes whose visibility the user turned round. */
   turned: string[];
+  /** Who changes something; it is written down with the change. */
+  name: string;
 }
+
+export type Change = (some: Partial<Settings>) => void;
 
 const KEPT = 'beamside';
 const FIRST: Settings = {
-  colours: 'Greys',
-  log: false,
-  locked: undefined,
+  looks: {},
   overlay: true,
   opacity: 0.4,
-  layer: undefined,
   theme: undefined,
   turned: [],
+  name: '',
 };
 
-export function useSettings(): [Settings, (change: Partial<Settings>) => void] {
+export function useSettings(): [Settings, Change] {
   const [settings, setSettings] = useState(recall);
   useEffect(() => {
     try {
@@ -39,20 +38,35 @@ export function useSettings(): [Settings, (change: Partial<Settings>) => void] {
       // Private windows keep nothing: the page works without.
     }
   }, [settings]);
-  const change = useCallback(
-    (some: Partial<Settings>) => setSettings((now) => ({ ...now, ...some })),
-    [],
-  );
+  const change = useCallback<Change>((some) => setSettings((now) => ({ ...now, ...some })), []);
   return [settings, change];
 }
 
 function recall(): Settings {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEPT) ?? '{}');
-    return kept && typeof kept === 'object' ? { ...FIRST, ...kept } : FIRST;
+    return settled(JSON.parse(localStorage.getItem(KEPT) ?? '{}'));
   } catch {
     return FIRST;
   }
+}
+
+/** Settings of which an older page, or anybody, may have kept anything. */
+export function settled(kept: unknown): Settings {
+  if (!kept || typeof kept !== 'object') return FIRST;
+  const { looks, overlay, opacity, theme, turned, name } = kept as Partial<Settings>;
+  return {
+    looks: looks && typeof looks === 'object' ? looks : {},
+    overlay: overlay !== false,
+    opacity: typeof opacity === 'number' && opacity >= 0 && opacity <= 1 ? opacity : FIRST.opacity,
+    theme: theme === 'dark' || theme === 'light' ? theme : undefined,
+    turned: Array.isArray(turned) ? turned.map(String) : [],
+    name: typeof name === 'string' ? name : '',
+  };
+}
+
+/** The look of a variable: the user's, over the technique's, over the plain one. */
+export function lookOf(settings: Settings, variable: string, first?: Partial<Look>): Look {
+  return sane(settings.looks[variable], first);
 }
 
 /** The theme in force: the user's, else the system's. */

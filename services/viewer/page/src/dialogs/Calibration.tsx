@@ -1,7 +1,8 @@
 /** The pixel grid: what is in force, what the crystals propose, and a person's word on it. */
 import { useState } from 'react';
-import { decide, Refused, type Correction } from './wire';
-import { words } from './words';
+import { decide, Refused, type Correction } from '../data/wire';
+import { words } from '../words';
+import { Dialog } from './Dialog';
 
 const w = words.grid;
 
@@ -31,8 +32,8 @@ function alarmOf(correction: Correction): string | undefined {
   return alarm && alarm !== 'none' ? alarm : undefined;
 }
 
-export function GridDialog(props: { correction: Correction; onClose: () => void }) {
-  const { correction, onClose } = props;
+export function GridDialog(props: { correction: Correction; mayChange: boolean; onClose: () => void }) {
+  const { correction, mayChange, onClose } = props;
   const [by, setBy] = useState('');
   const [said, setSaid] = useState<string>();
   const [busy, setBusy] = useState(false);
@@ -52,9 +53,8 @@ export function GridDialog(props: { correction: Correction; onClose: () => void 
   }
 
   return (
-    <div className="help" role="dialog" aria-label={w.title} data-testid="grid" onClick={onClose}>
-      <section className="grid-words" onClick={(event) => event.stopPropagation()}>
-        <h2>{w.title}</h2>
+    <Dialog name="grid" title={w.title} onClose={onClose}>
+      <section className="grid-words">
         <dl>
           <dt>{w.inForce}</dt>
           <dd>
@@ -82,12 +82,12 @@ export function GridDialog(props: { correction: Correction; onClose: () => void 
             aria-label={w.name}
             onChange={(event) => setBy(event.target.value)}
           />
-          <button type="submit" disabled={busy || fixed || !by.trim() || !proposal?.enough}>
+          <button type="submit" disabled={busy || fixed || !mayChange || !by.trim() || !proposal?.enough}>
             {w.accept}
           </button>
           <button
             type="button"
-            disabled={busy || !by.trim() || !force}
+            disabled={busy || !mayChange || !by.trim() || !force}
             onClick={() => void act('withdraw')}
           >
             {w.withdraw}
@@ -100,7 +100,7 @@ export function GridDialog(props: { correction: Correction; onClose: () => void 
           {said ?? (proposal && !proposal.enough ? w.tooLittle : w.hint)}
         </p>
       </section>
-    </div>
+    </Dialog>
   );
 }
 

@@ -30,6 +30,19 @@ const PLAIN: Record<string, string> = {
 };
 const HIDDEN = new Set(['vacuum', 'background', 'none', 'amorphous']);
 
+/** The palette's colours, then others as far apart as many can be. */
+function colourAt(i: number): string {
+  const known = PALETTE[i];
+  if (known) return known;
+  const [hue, light] = [(i * 137.508) % 360, 45 + ((i * 13) % 35)];
+  const part = (n: number) => {
+    const k = (n + hue / 30) % 12;
+    const value = light / 100 - 0.65 * Math.min(light / 100, 1 - light / 100) * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return Math.round(255 * value).toString(16).padStart(2, '0');
+  };
+  return `#${part(0)}${part(8)}${part(4)}`;
+}
+
 /** The classes that attributes declare, or none. */
 export function classesOf(attrs: Attrs | undefined): Class[] {
   const values = attrs?.flag_values;
@@ -38,7 +51,7 @@ export function classesOf(attrs: Attrs | undefined): Class[] {
   let next = 0;
   return values.slice(0, names.length).map((value, i) => {
     const name = names[i] ?? String(value);
-    const colour = PLAIN[name] ?? PALETTE[next++ % PALETTE.length] ?? '#ffffff';
+    const colour = PLAIN[name] ?? colourAt(next++);
     return { value, name, colour, shown: !HIDDEN.has(name) };
   });
 }

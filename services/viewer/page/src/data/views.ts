@@ -45,24 +45,54 @@ export function viewsOf(result: ResultDoc | undefined): Views {
 function place(result: ResultDoc, views: Views, named: Named): void {
   const { dims, dtype, attrs } = named.variable;
   const whole = /^[|<>]?[ui]/.test(dtype);
-  if (dims.length === 0) views.numbers.push(named);
+  if (dims.length === 0) {
+    if (!isSigma(result, named.name)) views.numbers.push(named);
+  }
   else if (dims.length === 1) placeCurve(result, views, named, dims[0] ?? '');
-  else if (dims.length === 2 && dims[0] === 'y' && dims[1] === 'x') {
+  else if (dims.at(-2) === 'y' && dims.at(-1) === 'x') {
     const table = named.name.replace(/_map$/, '');
     const classes = classesOf(attrs);
-    if (classes.length && !views.classMap) {
+    if (dims.length > 2) views.layers.push(named);
+    else if (classes.length && !views.classMap) {
       views.classMap = named;
       views.classes = classes;
     } else if (whole && table in result.tables) views.rowMaps[table] = named;
     else views.layers.push(named);
-  } else if (dims.length === 2) views.planes.push(named);
+  } else views.planes.push(named);
 }
 
 function placeCurve(result: ResultDoc, views: Views, named: Named, dim: string): void {
   const axis = result.dims[dim];
-  if (!Array.isArray(named.variable.values)) return;
+  if (isSigma(result, named.name)) return;
   if (typeof axis?.values?.[0] === 'string') views.shares.push(named);
   else (views.curves[dim] ??= []).push(named);
+}
+
+/** Whether it is the uncertainty of another variable, and shown with that. */
+function isSigma(result: ResultDoc, name: string): boolean {
+  return name.endsWith('_sigma') && name.slice(0, -6) in result.variables;
+}
+
+/** The first two columns of a table that are places along two dimensions: where its things are. */
+export function placesOf(result: ResultDoc, table: string): [string, string] | undefined {
+  const names = Object.keys(result.tables[table]?.columns ?? {}).filter((name) => name in result.dims);
+  const [first, second] = names;
+  return first !== undefined && second !== undefined ? [first, second] : undefined;
+}
+
+/** Polygons of a table's rows over two dimensions: columns `outline_y`, `outline_x`. */
+export function outlinesOf(
+  result: ResultDoc,
+  table: string,
+  dims: [string, string],
+): [number[][], number[][]] | undefined {
+  const columns = result.tables[table]?.columns ?? {};
+  const [y, x] = dims.map((dim) => columns[`outline_${dim}`]?.values as unknown);
+  return isGrid(y) && isGrid(x) ? [y, x] : undefined;
+}
+
+function isGrid(values: unknown): values is number[][] {
+  return Array.isArray(values) && values.every(Array.isArray);
 }
 
 /** Where a dimension's points are. */

@@ -41,7 +41,7 @@ export function milliseconds(value: number | undefined): string {
 /** `nm-1` and friends as people write them. */
 export function unit(units: string | undefined): string {
   if (!units || units === '1') return '';
-  return units.replace('1/nm', 'nm⁻¹').replace(/nm2$/, 'nm²').replace('um', 'µm');
+  return units.replace('1/nm', 'nm⁻¹').replace(/(nm|um|px)\^?2$/, '$1²').replace('um', 'µm');
 }
 
 /** Whether an axis is one of spatial frequency, so that 1/value is a length. */

@@ -70,6 +70,7 @@ export interface Place {
   source: string;
   run: string;
   number: number | null;
+  analysis?: string | null;
 }
 
 export interface Notice {
@@ -79,6 +80,8 @@ export interface Notice {
   run: { source: string; run: string } | null;
   frame: Place | null;
   result: Place | null;
+  /** The newest of what grows over a run, one for each analysis. */
+  grown?: Place[];
   stop: { run: string; status: string; reason: string } | null;
 }
 
@@ -120,6 +123,9 @@ export interface ResultDoc {
   analysis: string;
   error: string | null;
   image: boolean;
+  /** How the archive knows the run, for links that last. */
+  id?: string | null;
+  from?: 'live' | 'archive';
   latency_s: number | null;
   provenance: Record<string, unknown>;
   attrs: Attrs;
@@ -152,6 +158,14 @@ export interface Picture {
   low: number;
   high: number;
   step: number;
+  /** Whether each pixel is the mean of step x step, not one of them. */
+  averaged: boolean;
+  /** The shape before shrinking. */
+  full: [number, number];
+  units: string;
+  longName: string;
+  /** What asked for it. */
+  asked?: string;
   y: Axis;
   x: Axis;
 }
@@ -194,41 +208,63 @@ export async function askJson<T>(address: string): Promise<T> {
   return (await (await ask(address)).json()) as T;
 }
 
+/** Tell the service something, as JSON. */
+export async function tell<T>(address: string, said: unknown): Promise<T> {
+  const headers = { 'content-type': 'application/json' };
+  const how = { method: 'POST', headers, body: JSON.stringify(said) };
+  return (await (await ask(address, how)).json()) as T;
+}
+
+export async function askText(address: string): Promise<string> {
+  return (await ask(address)).text();
+}
+
 /** Accept or withdraw a correction of the pixel grid. */
 export async function decide(wish: {
   action: 'accept' | 'withdraw';
   by: string;
   correction?: number[];
 }): Promise<{ event: Decision }> {
-  const headers = { 'content-type': 'application/json' };
-  const how = { method: 'POST', headers, body: JSON.stringify(wish) };
-  return (await (await ask('api/v1/calibration', how)).json()) as { event: Decision };
+  return tell('api/v1/calibration', wish);
 }
 
 /** Fetch a picture; undefined where there is nothing (newer). */
 export async function askPicture(address: string): Promise<Picture | undefined> {
   const answer = await ask(address);
   if (answer.status === 204) return undefined;
-  const head = (name: string) => answer.headers.get(`x-${name}`) ?? '';
+  const Kind = TYPES[answer.headers.get('x-dtype') ?? ''];
+  if (!Kind) {
+    throw new Refused(415, `the page can't read numbers of type ${answer.headers.get('x-dtype')}`);
+  }
+  return pictureOf(answer.headers, new Kind(await answer.arrayBuffer()), address);
+}
+
+/** What the headers of an answer say of its numbers. */
+export function pictureOf(headers: Headers, data: Numbers, address: string): Picture {
+  const head = (name: string) => headers.get(`x-${name}`) ?? '';
   const number = (name: string) => Number.parseFloat(head(name));
-  const Kind = TYPES[head('dtype')];
-  if (!Kind) throw new Refused(415, `the page can't read numbers of type ${head('dtype')}`);
+  const shape = (name: string) => head(name).split(',').map(Number);
   const axes = Object.values(JSON.parse(head('axes') || '{}') as Record<string, Axis>);
-  const [ny = 0, nx = 0] = head('shape').split(',').map(Number);
+  const [ny = 0, nx = 0] = shape('shape');
+  const [fullY, fullX] = shape('full-shape');
   const none: Axis = { start: 0, step: 1, units: 'px' };
-  const scale = number('scale');
+  const step = number('step') || 1;
   return {
     seq: number('seq'),
     run: decodeURIComponent(head('run')),
     frame: number('frame'),
     shape: [ny, nx],
-    data: new Kind(await answer.arrayBuffer()),
+    data,
     coded: head('dtype') === '|u1' && address.includes('enc=u8'),
-    scale,
+    scale: number('scale'),
     offset: number('offset'),
     low: number('low'),
     high: number('high'),
-    step: number('step'),
+    step,
+    averaged: !address.includes('enc=raw'),
+    full: [fullY || ny * step, fullX || nx * step],
+    units: decodeURIComponent(head('units')),
+    longName: decodeURIComponent(head('long-name')),
     y: axes.at(-2) ?? none,
     x: axes.at(-1) ?? none,
   };
@@ -248,4 +284,25 @@ export function pixelAt(picture: Picture, y: number, x: number): [number, number
   const ix = Math.round((x - picture.x.start) / picture.x.step);
   const inside = iy >= 0 && ix >= 0 && iy < picture.shape[0] && ix < picture.shape[1];
   return inside ? [iy, ix] : undefined;
+}
+
+/** Which pixel of the whole image, before shrinking, lies at a position; undefined outside. */
+export function fullPixelAt(picture: Picture, y: number, x: number): [number, number] | undefined {
+  const pixel = [fullIndex(picture, 'y', y), fullIndex(picture, 'x', x)] as const;
+  const inside = pixel.every((i, axis) => i >= 0 && i < (picture.full[axis] ?? 0));
+  return inside ? [Math.floor(pixel[0]), Math.floor(pixel[1])] : undefined;
+}
+
+/** A position in pixels of the whole image, from the outer edge of the first. */
+export function fullIndex(picture: Picture, axis: 'y' | 'x', at: number): number {
+  const { start, step } = picture[axis];
+  const pitch = step / picture.step;
+  return (at - start) / pitch + (picture.averaged ? picture.step / 2 : 0.5);
+}
+
+/** The position of an edge between pixels of the whole image. */
+export function fullPosition(picture: Picture, axis: 'y' | 'x', index: number): number {
+  const { start, step } = picture[axis];
+  const pitch = step / picture.step;
+  return start + (index - (picture.averaged ? picture.step / 2 : 0.5)) * pitch;
 }

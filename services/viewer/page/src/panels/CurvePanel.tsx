@@ -9,14 +9,16 @@ import {
   VisCanvas,
 } from '@h5web/lib';
 import { useMemo } from 'react';
+import { usePicture, useScene } from '../scene';
 import { Vector3 } from 'three';
-import { classOfLabel, type Class } from './classes';
-import { fixed, number, reciprocal, unit } from './format';
+import { classOfLabel, type Class } from '../data/classes';
+import { fixed, number, reciprocal, unit } from '../data/format';
+import { Quick } from '../draw/Quick';
 import { Panel } from './Panel';
-import type { Theme } from './settings';
-import { numbersOf, pointsOf, type Named } from './views';
-import type { ResultDoc } from './wire';
-import { words } from './words';
+import type { Theme } from '../settings';
+import { numbersOf, pointsOf, type Named } from '../data/views';
+import type { ResultDoc } from '../data/wire';
+import { words } from '../words';
 
 const LINES: Record<Theme, string[]> = {
   dark: ['#8fa3b8', '#56b4e9', '#e69f00', '#009e73'],
@@ -25,6 +27,24 @@ const LINES: Record<Theme, string[]> = {
 
 interface Props {
   dim: string;
+  dims: string[];
+  onChoose: (dim: string) => void;
+}
+
+export function CurvePanel({ dim, dims, onChoose }: Props) {
+  const { shown, views, theme, cursor, setCursor } = useScene();
+  const curves = views.curves[dim] ?? [];
+  const { result } = shown;
+  return result && curves.length ? (
+    <Curves
+      {...{ dim, dims, onChoose, curves, result, theme, cursor }}
+      classes={views.classes}
+      onCursor={setCursor}
+    />
+  ) : null;
+}
+
+interface CurvesProps extends Props {
   curves: Named[];
   classes: Class[];
   result: ResultDoc;
@@ -33,9 +53,11 @@ interface Props {
   onCursor: (at: number | undefined) => void;
 }
 
-export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCursor }: Props) {
-  const points = useMemo(() => pointsOf(result, dim), [result, dim]);
-  const lines = curves.map(({ variable }) => variable.values as (number | null)[]);
+function Curves(props: CurvesProps) {
+  const { dim, dims, onChoose, curves, classes, result, theme, cursor, onCursor } = props;
+  const all = useMemo(() => pointsOf(result, dim), [result, dim]);
+  const lines = useLines(curves);
+  const points = useMemo(() => thinned(all, Math.max(0, ...lines.map((line) => line.length))), [all, lines]);
   const x = useDomain(points[0] ?? 0, points.at(-1) ?? 1);
   const y = useDomain(...extent(lines));
   const axis = result.dims[dim];
@@ -50,7 +72,15 @@ export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCurs
       name="curves"
       title={
         <>
-          {length ? words.curves : dim}{' '}
+          {dims.length > 1 ? (
+            <select aria-label={words.axis} value={dim} onChange={(event) => onChoose(event.target.value)}>
+              {dims.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          ) : (
+            (axis?.long_name || dim)
+          )}{' '}
           <small>
             {cursor === undefined ? label : `${dim} ${fixed(cursor, 3)} ${unit(axis?.units)}`}
             {cursor !== undefined && length && cursor > 0 && ` · d ${number(1 / cursor)} ${length}`}
@@ -60,21 +90,23 @@ export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCurs
       tools={curves.map(({ name, variable }, i) => (
         <span key={name} className="key" title={variable.attrs.long_name}>
           <i style={{ background: colours[i % colours.length] }} />
-          {name.replace(/^profile_/, '')}
+          {name.replaceAll('_', ' ')}
           {nearest >= 0 && <b>{fixed(lines[i]?.[nearest], 2)}</b>}
         </span>
       ))}
     >
+      <div className="canvas" role="img" aria-label={words.curvesOf(curves.map(({ name }) => name).join(', '), dim)}>
       <VisCanvas
         abscissaConfig={{ visDomain: x, showGrid: true, formatTick: tick }}
         ordinateConfig={{ visDomain: y, showGrid: true, formatTick: tick }}
       >
+        <Quick />
         <DefaultInteractions />
         <Hover onAt={onCursor} />
         {lines.map((line, i) => (
           <DataCurve
             key={curves[i]?.name}
-            abscissas={points}
+            abscissas={points.slice(0, line.length)}
             ordinates={line.map((value) => value ?? Number.NaN)}
             color={colours[i % colours.length] ?? '#888'}
             width={1.4}
@@ -82,8 +114,34 @@ export function CurvePanel({ dim, curves, classes, result, theme, cursor, onCurs
         ))}
         <Tags tags={tags} cursor={cursor} />
       </VisCanvas>
+      </div>
     </Panel>
   );
+}
+
+/** The curves' values: inline, or (many points) as a picture of one row. */
+function useLines(curves: Named[]): (number | null)[][] {
+  const first = usePicture(curves[0]?.variable.href && curves[0].name, LONG);
+  const second = usePicture(curves[1]?.variable.href && curves[1].name, LONG);
+  const third = usePicture(curves[2]?.variable.href && curves[2].name, LONG);
+  return useMemo(
+    () =>
+      curves.map(({ variable }, i) => {
+        if (Array.isArray(variable.values)) return variable.values as (number | null)[];
+        const picture = [first, second, third][i];
+        return picture ? Array.from(picture.data) : [];
+      }),
+    [curves, first, second, third],
+  );
+}
+
+const LONG = 'enc=f32&size=4096';
+
+/** As many points as the longest line has: long lines come averaged. */
+function thinned(points: number[], n: number): number[] {
+  if (n === 0 || n >= points.length) return points;
+  const step = points.length / n;
+  return Array.from({ length: n }, (_, i) => points[Math.floor((i + 0.5) * step)] ?? 0);
 }
 
 const tick = (value: number) => number(value, 6);
@@ -98,7 +156,7 @@ function extent(lines: (number | null)[][]): [number, number] {
   let high = 0;
   for (const line of lines) {
     for (const value of line) {
-      if (value === null) continue;
+      if (value === null || !Number.isFinite(value)) continue;
       low = Math.min(low, value);
       high = Math.max(high, value);
     }

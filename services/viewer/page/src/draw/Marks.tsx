@@ -2,8 +2,9 @@
 import { SvgElement, useCameraState, useVisCanvasContext } from '@h5web/lib';
 import { useMemo } from 'react';
 import { Vector3 } from 'three';
-import { number } from './format';
-import type { Picture } from './wire';
+import { number } from '../data/format';
+import type { Measured } from '../data/measure';
+import { fullPosition, type Picture } from '../data/wire';
 
 export interface Mark {
   id: string;
@@ -53,6 +54,73 @@ export function Marks({ marks, radius }: { marks: Mark[]; radius: number }) {
             )}
           </g>
         ))}
+      </g>
+    </SvgElement>
+  );
+}
+
+/** Very many points: one path, without handles. */
+export function Dots({ marks }: { marks: Mark[] }) {
+  const [ax, bx, ay, by] = useScreen();
+  const path = marks
+    .map(({ y, x }) => `M${(ax * x + bx - 2).toFixed(1)} ${(ay * y + by).toFixed(1)}h4`)
+    .join('');
+  return (
+    <SvgElement>
+      <path className="dots" d={path} />
+    </SvgElement>
+  );
+}
+
+/** One polygon for each row, in data units; `strong` is the row that is selected. */
+export function Polygons(props: { y: number[][]; x: number[][]; strong: number | undefined }) {
+  const { y, x, strong } = props;
+  const [ax, bx, ay, by] = useScreen();
+  const pathOf = (row: number) =>
+    (y[row] ?? [])
+      .map((value, i) => {
+        const place = `${(ax * (x[row]?.[i] ?? 0) + bx).toFixed(1)} ${(ay * value + by).toFixed(1)}`;
+        return (i ? 'L' : 'M') + place;
+      })
+      .join('') + 'Z';
+  const all = y.map((_, row) => (row === strong ? '' : pathOf(row))).join('');
+  return (
+    <SvgElement>
+      <g className="polygons">
+        <path className="halo" d={all} />
+        <path d={all} />
+        {strong !== undefined && y[strong] && (
+          <>
+            <path className="strong halo" d={pathOf(strong)} />
+            <path className="strong" d={pathOf(strong)} />
+          </>
+        )}
+      </g>
+    </SvgElement>
+  );
+}
+
+/** What is measured: a box, a line or a pixel. */
+export function Shape({ measured, picture }: { measured: Measured; picture: Picture }) {
+  const [ax, bx, ay, by] = useScreen();
+  const y = (index: number) => ay * fullPosition(picture, 'y', index) + by;
+  const x = (index: number) => ax * fullPosition(picture, 'x', index) + bx;
+  let path = '';
+  if (measured.kind === 'box') {
+    const [y0, x0, y1, x1] = measured.box;
+    path = `M${x(x0)} ${y(y0)}H${x(x1)}V${y(y1)}H${x(x0)}Z`;
+  } else if (measured.kind === 'line') {
+    const [y0, x0, y1, x1] = measured.line.map((n) => n + 0.5) as [number, number, number, number];
+    path = `M${x(x0)} ${y(y0)}L${x(x1)} ${y(y1)}`;
+  } else if (measured.kind === 'pixel') {
+    const [cy, cx] = measured.pixel.map((n) => n + 0.5) as [number, number];
+    path = `M${x(cx) - 14} ${y(cy)}h10m8 0h10M${x(cx)} ${y(cy) - 14}v10m0 8v10`;
+  }
+  return (
+    <SvgElement>
+      <g className="shape" data-testid="shape">
+        <path className="halo" d={path} />
+        <path d={path} />
       </g>
     </SvgElement>
   );

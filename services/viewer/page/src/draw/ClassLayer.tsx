@@ -3,9 +3,9 @@ import { VisMesh } from '@h5web/lib';
 import { useThree } from '@react-three/fiber';
 import { useEffect, useMemo } from 'react';
 import { DataTexture, DoubleSide, NearestFilter, RGBAFormat, UnsignedByteType } from 'three';
-import type { Class } from './classes';
+import type { Class } from '../data/classes';
 import { useSpan } from './Raster';
-import type { Picture } from './wire';
+import type { Picture } from '../data/wire';
 
 const VERTEX = `
   varying vec2 place;

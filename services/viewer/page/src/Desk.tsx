@@ -1,0 +1,241 @@
+/** One run on the screen: its panels as the layout has them, and its place in time below. */
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { grown, type History } from './data/history';
+import { read, techniqueOf, write, type Layout } from './data/layout';
+import { sane, SCALES, type Look } from './data/looks';
+import type { Measured } from './data/measure';
+import { EMPTY, keyOf, useShown, type Shown, type Want } from './data/shown';
+import { useTime, type Spot, type Time } from './data/time';
+import { follow, viewsOf, type Selection, type Views } from './data/views';
+import { askPicture, type Notice, type Picture, type ResultDoc } from './data/wire';
+import { Panels } from './panels/Panels';
+import { queryOf } from './panels/PicturePanel';
+import { SceneContext, TOOLS, type Scene, type Tool } from './scene';
+import type { Change, Settings, Theme } from './settings';
+import { TimeBar } from './TimeBar';
+import { words } from './words';
+
+interface Props {
+  notice: Notice | undefined;
+  spot: Spot;
+  onSpot: (spot: Spot) => void;
+  analysis: string | undefined;
+  /** The layout as text; undefined: the technique's own. */
+  layout: string | undefined;
+  onLayout: (layout: string | undefined) => void;
+  settings: Settings;
+  change: Change;
+  theme: Theme;
+  mayChange: boolean;
+  /** Whether keys go here. */
+  active: boolean;
+  /** Hears what is shown, for the head of the page. */
+  onShown: (shown: Shown, time: Time) => void;
+  /** Closes this desk, where it is the second. */
+  onClose?: (() => void) | undefined;
+}
+
+export function Desk(props: Props) {
+  const { notice, spot, onSpot, analysis, settings, change, theme, mayChange, active, onShown } = props;
+  const [pinned, setPinned] = useState<Picture>();
+  const [tool, setTool] = useState<Tool>('look');
+  const [measured, measure] = useState<Measured>();
+  const [slices, setSlices] = useState<Record<string, number>>({});
+  const [cursor, setCursor] = useState<number>();
+  const [wants, want] = useWants();
+  const latest = useRef<Shown>(EMPTY);
+  const time = useTime(spot, onSpot, notice, () => latest.current);
+  const technique = techniqueOf(latest.current.result?.analysis ?? notice?.status.analysis);
+  const look = useCallback(
+    (variable: string): Look => sane(settings.looks[variable], technique.looks?.[variable]),
+    [settings.looks, technique],
+  );
+  const exact = (!time.live && !time.playing) || pinned !== undefined;
+  const imageQuery = queryOf(look(''), exact || look('').scale === 'log');
+  const image = useMemo((): Want => ({ variable: '', query: imageQuery }), [imageQuery]);
+  const wishes = useMemo(
+    () => ({ moment: time.moment, analysis, image, wants }),
+    [time.moment, analysis, image, wants],
+  );
+  const shown = useShown(notice, wishes, time.presented);
+  latest.current = shown;
+  useEffect(() => onShown(shown, time), [shown, time.live, time.playing, time.moment, time.detail]);
+
+  const { result } = shown;
+  const views = useMemo(() => viewsOf(result), [result]);
+  const [selection, select] = useSelection(result);
+  const hidden = useHidden(views.classes, settings.turned);
+  const history = useHistory(result);
+  const scene: Scene = {
+    ...{ notice, shown, views, time, theme, settings, change, mayChange, selection, select, hidden },
+    ...{ cursor, setCursor, look, exact, slices, want, tool, setTool, measured, measure, pinned, history },
+    turn: (name) => change({ turned: turned(settings.turned, name) }),
+    setLook: (variable, some) =>
+      change({ looks: { ...settings.looks, [variable]: { ...settings.looks[variable], ...some } } }),
+    setSlice: (dim, index) => setSlices((now) => ({ ...now, [dim]: index })),
+    togglePin: () => {
+      if (pinned) setPinned(undefined);
+      else if (shown.image) void pin(shown.image, imageQuery).then(setPinned);
+    },
+  };
+  useDeskKeys(active, scene);
+  const layout = useMemo(() => read(props.layout ?? technique.layout), [props.layout, technique]);
+  const setLayout = (next: Layout | undefined) => props.onLayout(next && write(next));
+
+  return (
+    <SceneContext.Provider value={scene}>
+      <div className={`desk${active ? ' active' : ''}`} data-testid="desk">
+        {shown.image || result ? (
+          <Panels layout={layout} onLayout={setLayout} />
+        ) : (
+          <main className="waiting">
+            <p>{shown.problem ?? words.waiting}</p>
+            <p className="hint">{words.waitingHint}</p>
+          </main>
+        )}
+        <TimeBar time={time} shown={shown} onClose={props.onClose} />
+      </div>
+    </SceneContext.Provider>
+  );
+}
+
+/** The frame on the screen with true values, to compare others with. */
+async function pin(image: Picture, query: string): Promise<Picture> {
+  if (!image.coded) return image;
+  const exact = query.replace('enc=u8', 'enc=f32').replace('size=1024', 'size=2048');
+  const place = `api/v1/frames/${encodeURIComponent(image.run)}/${image.frame}`;
+  return (await askPicture(`${place}?${exact}`)) ?? image;
+}
+
+/** What panels want; each want counts once, however many want it. */
+function useWants(): [Want[], (want: Want) => () => void] {
+  const counts = useRef(new Map<string, { want: Want; n: number }>());
+  const [wants, setWants] = useState<Want[]>([]);
+  const want = useCallback((one: Want) => {
+    const key = keyOf(one);
+    const entry = counts.current.get(key) ?? { want: one, n: 0 };
+    entry.n += 1;
+    counts.current.set(key, entry);
+    const tell = () => setWants([...counts.current.values()].map(({ want }) => want));
+    if (entry.n === 1) tell();
+    return () => {
+      entry.n -= 1;
+      if (entry.n > 0) return;
+      counts.current.delete(key);
+      tell();
+    };
+  }, []);
+  return [wants, want];
+}
+
+function useHistory(result: ResultDoc | undefined): History {
+  const kept = useRef<{ result: ResultDoc | undefined; history: History }>({ result: undefined, history: {} });
+  if (result && kept.current.result !== result) {
+    kept.current = { result, history: grown(kept.current.history, kept.current.result, result) };
+  }
+  return kept.current.history;
+}
+
+function turned(names: string[], name: string): string[] {
+  return names.includes(name) ? names.filter((one) => one !== name) : [...names, name];
+}
+
+/** What is selected, kept while results change: the thing itself, not its row number. */
+function useSelection(
+  result: ResultDoc | undefined,
+): [Selection | undefined, (selection: Selection | undefined) => void] {
+  const [kept, setKept] = useState<{ selection: Selection | undefined; result?: ResultDoc | undefined }>({
+    selection: undefined,
+  });
+  const selection = useMemo(
+    () => (kept.result === result ? kept.selection : follow(kept.result, result, kept.selection)),
+    [kept, result],
+  );
+  useEffect(() => {
+    // what is not found in one result may be back in the next
+    const gone = kept.selection && !selection && kept.result?.run === result?.run;
+    if (kept.result !== result && !gone && (kept.selection || selection)) setKept({ selection, result });
+  }, [kept, result, selection]);
+  const select = useCallback(
+    (next: Selection | undefined) => setKept({ selection: next, result }),
+    [result],
+  );
+  return [selection, select];
+}
+
+function useHidden(classes: Views['classes'], turned: string[]): ReadonlySet<string> {
+  return useMemo(
+    () =>
+      new Set(
+        classes.filter(({ name, shown }) => shown === turned.includes(name)).map(({ name }) => name),
+      ),
+    [classes, turned],
+  );
+}
+
+/** Keys of what is looked at; those of the page are in App. */
+function useDeskKeys(active: boolean, scene: Scene): void {
+  const now = useRef(scene);
+  now.current = scene;
+  useEffect(() => {
+    if (!active) return;
+    const heard = (event: KeyboardEvent) => {
+      if (isTyping(event)) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const action = actionsOf(now.current, event.shiftKey ? 10 : 1)[key];
+      if (!action || (event.target as HTMLElement | null)?.closest('[role=separator]')) return;
+      event.preventDefault();
+      action();
+    };
+    window.addEventListener('keydown', heard);
+    return () => window.removeEventListener('keydown', heard);
+  }, [active]);
+}
+
+function actionsOf(scene: Scene, far: number): Record<string, () => void> {
+  const { time, settings, change, look, setLook, shown } = scene;
+  const raw = look('');
+  const image = shown.image;
+  return {
+    ' ': () => (time.live ? time.pause() : time.playing ? time.pause() : time.detail?.live !== false ? time.goLive() : time.play()),
+    ArrowLeft: () => time.step(-far),
+    ArrowRight: () => time.step(far),
+    Home: () => time.step(-1e9),
+    End: () => (time.detail?.live === false ? time.step(1e9) : time.goLive()),
+    ArrowUp: () => nextRow(scene, -1),
+    ArrowDown: () => nextRow(scene, 1),
+    a: () => image && setLook('', { locked: raw.locked ? undefined : [image.low, image.high] }),
+    l: () => setLook('', { scale: SCALES[(SCALES.indexOf(raw.scale) + 1) % SCALES.length] ?? 'linear' }),
+    o: () => change({ overlay: !settings.overlay }),
+    v: () => scene.setTool('look'),
+    b: () => scene.setTool('box'),
+    p: () => scene.setTool('line'),
+    d: scene.togglePin,
+    x: () => scene.setTool(TOOLS[(TOOLS.indexOf(scene.tool) + 1) % TOOLS.length] ?? 'look'),
+    Escape: () => {
+      if (scene.tool !== 'look') scene.setTool('look');
+      else if (scene.measured) scene.measure(undefined);
+      scene.select(undefined);
+    },
+  };
+}
+
+/** The next row of the table that is selected in, or of the first. */
+function nextRow({ shown, views, selection, select }: Scene, by: number): void {
+  const tables = shown.result?.tables ?? {};
+  const table = selection?.table ?? Object.keys(views.rowMaps)[0] ?? Object.keys(tables)[0];
+  const rows = table === undefined ? 0 : (tables[table]?.rows ?? 0);
+  if (table === undefined || !rows) return;
+  const row = selection ? selection.row + by : by > 0 ? 0 : rows - 1;
+  select({ table, row: Math.max(0, Math.min(rows - 1, row)) });
+}
+
+export function isTyping(event: KeyboardEvent): boolean {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return true;
+  const there = event.target as HTMLElement | null;
+  if (!there?.closest) return false;
+  if (there.closest('dialog, [role=dialog]') && event.key !== 'Escape') return true;
+  if (event.key === ' ' && there.closest('button, a, summary, [role=row]')) return true;
+  if (event.key.startsWith('Arrow') && there.closest('input[type=range]')) return true;
+  return Boolean(there.closest('select, textarea, input:not([type=range]):not([type=checkbox])'));
+}

@@ -1,0 +1,58 @@
+/** Which variable a panel shows, and where along its further dimensions. */
+import { number, unit } from '../data/format';
+import type { Named } from '../data/views';
+import { useScene } from '../scene';
+import { words } from '../words';
+
+export function Chooser(props: {
+  kind: 'image' | 'plane';
+  named: Named | undefined;
+  choices: Named[];
+  onChoose: (name: string) => void;
+}) {
+  const { kind, named, choices, onChoose } = props;
+  return (
+    <select
+      aria-label={words.layer}
+      value={named?.name ?? ''}
+      onChange={(event) => onChoose(event.target.value)}
+    >
+      {kind === 'image' && <option value="">{words.image}</option>}
+      {choices.map(({ name, variable }) => (
+        <option key={name} value={name} title={variable.attrs.long_name}>
+          {name.replaceAll('_', ' ')}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** A slider for each dimension that a picture does not show. */
+export function Slices({ dims }: { dims: string[] }) {
+  const { shown, slices, setSlice } = useScene();
+  return (
+    <>
+      {dims.map((dim) => {
+        const axis = shown.result?.dims[dim];
+        const index = Math.min(slices[dim] ?? 0, (axis?.size ?? 1) - 1);
+        const value = axis?.values?.[index] ?? (axis?.step !== undefined ? (axis.start ?? 0) + index * axis.step : index);
+        return (
+          <label key={dim} className="slider" title={axis?.long_name}>
+            {dim}
+            <input
+              type="range"
+              min={0}
+              max={(axis?.size ?? 1) - 1}
+              step={1}
+              value={index}
+              onChange={(event) => setSlice(dim, Number(event.target.value))}
+            />
+            <b>
+              {typeof value === 'number' ? number(value) : value} {unit(axis?.units)}
+            </b>
+          </label>
+        );
+      })}
+    </>
+  );
+}

@@ -1,0 +1,280 @@
+/** A picture over two axes, with all that the result says about the same axes above it. */
+import { useCallback, useMemo, useState } from 'react';
+import { reciprocal, unit } from '../data/format';
+import type { Look } from '../data/looks';
+import { numbersOf, type Named } from '../data/views';
+import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
+import { ClassLayer } from '../draw/ClassLayer';
+import { Ring, ScaleBar, Shape } from '../draw/Marks';
+import { Raster, type Point } from '../draw/Raster';
+import { TOOLS, usePicture, useScene, type Scene } from '../scene';
+import { Icon } from '../Icon';
+import { words } from '../words';
+import { Chooser, Slices } from './Chooser';
+import { LookMenu } from './LookMenu';
+import { OutMenu } from './OutMenu';
+import { Things } from './Things';
+import { Panel, Toggle } from './Panel';
+import { ColourScale, Readout } from './Readout';
+
+/** How a picture is asked for: 8-bit codes within the window, or true values. */
+export function queryOf(look: Look, exact: boolean, slices: [string, number][] = []): string {
+  const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: exact ? '2048' : '1024' });
+  if (look.locked) query.set('limits', look.locked.join(','));
+  else query.set('percentiles', look.percentiles.join(','));
+  for (const [dim, index] of slices) query.append('sel', `${dim}:${index}`);
+  return query.toString();
+}
+
+/** The raw image (`named` undefined) or a variable of two dimensions and more. */
+export function PicturePanel(props: {
+  kind: 'image' | 'plane';
+  named: Named | undefined;
+  choices: Named[];
+  onChoose: (name: string) => void;
+}) {
+  const { kind, named, choices, onChoose } = props;
+  const scene = useScene();
+  const variable = named?.name ?? '';
+  const look = scene.look(variable);
+  const extra = named?.variable.dims.slice(0, -2) ?? [];
+  const slices = extra.map((dim): [string, number] => [dim, scene.slices[dim] ?? 0]);
+  const asked = usePicture(named?.name, queryOf(look, scene.exact, slices));
+  const kept = useLast(asked, variable);
+  const picture = named ? kept : scene.shown.image;
+  const [point, setPoint] = useState<Point>();
+  const dims = dimsOf(named);
+  const [map, rowMaps] = useMaps(scene, dims, picture);
+  const drawing = scene.tool !== 'look';
+  const draw = useDraw(scene, variable, picture);
+  const central = picture && reciprocal(picture.x.units) !== undefined;
+  const minus = !variable && scene.pinned && fits(scene.pinned, picture) ? scene.pinned : undefined;
+  const hover = (at: Point | undefined) => {
+    setPoint(at);
+    if (central) scene.setCursor(at && Math.hypot(at.y, at.x));
+  };
+
+  const title = named ? (named.variable.attrs.long_name ?? named.name) : words.image;
+  return (
+    <Panel
+      name={kind}
+      title={
+        <>
+          {choices.length + (kind === 'image' ? 1 : 0) > 1 ? (
+            <Chooser {...{ kind, named, choices, onChoose }} />
+          ) : (
+            <span title={named?.name}>{title}</span>
+          )}{' '}
+          <small>{unit(picture?.x.units)}</small>
+          <Notes {...{ scene, picture, map }} minus={Boolean(minus)} raw={!named} />
+        </>
+      }
+      tools={
+        picture && (
+          <>
+            <Slices dims={extra} />
+            {kind === 'image' && <ToolButtons />}
+            <LookMenu
+              {...{ look, picture }}
+              onLook={(some) => scene.setLook(variable, some)}
+              overlay={map && { opacity: scene.settings.overlay ? scene.settings.opacity : 0, onOpacity: (opacity) => scene.change({ overlay: true, opacity }) }}
+            />
+            <OutMenu {...{ variable, look, slices }} />
+          </>
+        )
+      }
+      foot={
+        picture && (
+          <>
+            <Readout {...{ picture, variable, point, minus, slices }} classMap={map} />
+            <ColourScale look={minus ? differing(look, picture) : look} picture={picture} />
+          </>
+        )
+      }
+    >
+      {picture ? (
+        <Raster
+          bare={kind === 'plane'}
+          picture={picture}
+          look={minus ? differing(look, picture) : look}
+          {...{ minus, drawing }}
+          label={words.pictureOf(title, picture.frame, picture.run)}
+          onDraw={draw}
+          onPoint={hover}
+          onPick={(at) => pick(scene, rowMaps, dims, variable, picture, at)}
+        >
+          {map && scene.settings.overlay && scene.settings.opacity > 0 && (
+            <ClassLayer
+              map={map}
+              classes={scene.views.classes}
+              hidden={scene.hidden}
+              opacity={scene.settings.opacity}
+            />
+          )}
+          <ScaleBar units={unit(picture.x.units)} />
+          {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
+          {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
+          {scene.measured?.variable === variable && <Shape measured={scene.measured} picture={picture} />}
+        </Raster>
+      ) : (
+        <p className="empty">{words.noPicture}</p>
+      )}
+    </Panel>
+  );
+}
+
+function dimsOf(named: Named | undefined): [string, string] {
+  return [named?.variable.dims.at(-2) ?? 'y', named?.variable.dims.at(-1) ?? 'x'];
+}
+
+/** The last picture of the same variable, while the next one is on its way. */
+function useLast(picture: Picture | undefined, variable: string): Picture | undefined {
+  const [kept, setKept] = useState<{ picture: Picture; variable: string }>();
+  if (picture && kept?.picture !== picture) setKept({ picture, variable });
+  return picture ?? (kept?.variable === variable ? kept.picture : undefined);
+}
+
+/** A window around no difference, in the colours for differences. */
+function differing(look: Look, picture: Picture): Look {
+  const most = (picture.high - picture.low) / 2 || 1;
+  return { ...look, colours: 'PuOr', scale: 'linear', locked: [-most, most] };
+}
+
+function fits(one: Picture, other: Picture | undefined): boolean {
+  return one.shape[0] === other?.shape[0] && one.shape[1] === other.shape[1];
+}
+
+/** Whether the result's axes y and x are those of the image: lengths and pixels do not lie over each other. */
+function lies({ shown }: Scene, picture: Picture): boolean {
+  const units = shown.result?.dims.x?.units;
+  return units === undefined || units === '' || units === picture.x.units;
+}
+
+type RowMaps = Record<string, Picture>;
+
+/** The maps of classes and of rows that lie over the picture. */
+function useMaps(
+  scene: Scene,
+  [dimY, dimX]: [string, string],
+  base: Picture | undefined,
+): [Picture | undefined, RowMaps] {
+  const { views, shown } = scene;
+  const over = dimY === 'y' && dimX === 'x' && base !== undefined;
+  const query = 'enc=raw&size=2048';
+  const classes = usePicture(over ? views.classMap?.name : undefined, query);
+  const rows = Object.entries(over ? views.rowMaps : {});
+  usePicture(rows[0]?.[1].name, query);
+  usePicture(rows[1]?.[1].name, query);
+  const maps = useMemo(
+    () =>
+      Object.fromEntries(
+        rows.flatMap(([table, { name }]) => {
+          const picture = shown.pictures[`${name}?${query}`];
+          return picture ? [[table, picture]] : [];
+        }),
+      ),
+    [shown, views, over],
+  );
+  const fitting = classes && classes.x.units === base?.x.units ? classes : undefined;
+  return [fitting, maps];
+}
+
+/** The row whose pixel or outline was clicked; else a look at the pixel itself. */
+function pick(
+  scene: Scene,
+  rowMaps: RowMaps,
+  [dimY, dimX]: [string, string],
+  variable: string,
+  picture: Picture,
+  at: Point,
+): void {
+  const pixel = fullPixelAt(picture, at.y, at.x);
+  if (pixel) scene.measure({ kind: 'pixel', variable, pixel });
+  for (const [table, map] of Object.entries(rowMaps)) {
+    const there = pixelAt(map, at.y, at.x);
+    const row = there ? valueAt(map, ...there) - 1 : -1;
+    if (row >= 0) return scene.select({ table, row });
+  }
+  scene.select(nearest(scene, dimY, dimX, picture, at));
+}
+
+/** The thing nearest to a click, where tables have many things and no map. */
+function nearest(scene: Scene, dimY: string, dimX: string, picture: Picture, at: Point) {
+  const { result } = scene.shown;
+  if (!result) return undefined;
+  let best = 0.015 * picture.shape[1] * Math.abs(picture.x.step);
+  let found: { table: string; row: number } | undefined;
+  for (const table of Object.keys(result.tables)) {
+    const [y, x] = [numbersOf(result, table, dimY), numbersOf(result, table, dimX)];
+    if (!y || !x) continue;
+    for (let row = 0; row < y.length; row++) {
+      const distance = Math.hypot((y[row] ?? Number.NaN) - at.y, (x[row] ?? Number.NaN) - at.x);
+      if (distance < best) [best, found] = [distance, { table, row }];
+    }
+  }
+  return found;
+}
+
+/** Turns what is drawn into what is measured, in pixels of the whole image. */
+function useDraw(scene: Scene, variable: string, picture: Picture | undefined) {
+  const { tool, measure } = scene;
+  return useCallback(
+    (from: Point, to: Point) => {
+      if (!picture) return;
+      const y = [from.y, to.y].map((at) => fullIndex(picture, 'y', at));
+      const x = [from.x, to.x].map((at) => fullIndex(picture, 'x', at));
+      const [y0 = 0, y1 = 0] = y;
+      const [x0 = 0, x1 = 0] = x;
+      if (tool === 'line') {
+        // the middle of the first pixel is 0 for the service, 0.5 from its edge here
+        const line = [y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5] as [number, number, number, number];
+        return measure({ kind: 'line', variable, line });
+      }
+      const [ny, nx] = picture.full;
+      const low = (a: number, b: number) => Math.max(0, Math.floor(Math.min(a, b)));
+      const high = (a: number, b: number, n: number) => Math.min(n, Math.ceil(Math.max(a, b)));
+      const box = [low(y0, y1), low(x0, x1), high(y0, y1, ny), high(x0, x1, nx)] as [number, number, number, number];
+      if (box[2] > box[0] && box[3] > box[1]) measure({ kind: 'box', variable, box });
+    },
+    [tool, measure, variable, picture],
+  );
+}
+
+const ICONS = { look: 'move', box: 'box', line: 'line' } as const;
+
+function ToolButtons() {
+  const { tool, setTool, pinned, togglePin } = useScene();
+  return (
+    <>
+      <span className="tools-group" role="group" aria-label={words.tools.title}>
+        {TOOLS.map((one) => (
+          <Toggle
+            key={one}
+            on={tool === one}
+            label={words.tools[one]}
+            title={`${words.tools[one]} (${words.tools.keys[one]})`}
+            onToggle={() => setTool(one)}
+          >
+            <Icon name={ICONS[one]} />
+          </Toggle>
+        ))}
+      </span>
+      <Toggle on={Boolean(pinned)} label={words.tools.pinTitle} title={words.tools.pinTitle} onToggle={togglePin}>
+        <Icon name="difference" />
+      </Toggle>
+    </>
+  );
+}
+
+function Notes(props: { scene: Scene; picture: Picture | undefined; map: Picture | undefined; minus: boolean; raw: boolean }) {
+  const { scene, picture, map, minus, raw } = props;
+  const { result } = scene.shown;
+  return (
+    <>
+      {raw && result && map && picture && result.frame !== picture.frame && (
+        <small className="tag">{words.mapOf(result.frame)}</small>
+      )}
+      {minus && scene.pinned && <small className="tag">{words.minus(scene.pinned.frame)}</small>}
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+/** The value under the pointer, in the units of the axes; the true one where the picture is coarser. */
+import { useEffect, useState } from 'react';
+import { fixed, number, reciprocal, unit } from '../data/format';
+import { gradientOf, windowOf, type Look } from '../data/looks';
+import { placeOf, type Value } from '../data/measure';
+import { askJson, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
+import type { Point } from '../draw/Raster';
+import { useScene } from '../scene';
+import { words } from '../words';
+
+interface Props {
+  picture: Picture;
+  variable: string;
+  point: Point | undefined;
+  minus: Picture | undefined;
+  classMap: Picture | undefined;
+  slices: [string, number][];
+}
+
+export function Readout(props: Props) {
+  const { picture, point, minus, classMap } = props;
+  const { views } = useScene();
+  const pixel = point && pixelAt(picture, point.y, point.x);
+  const full = point && fullPixelAt(picture, point.y, point.x);
+  const rough = picture.coded || picture.step > 1;
+  const exact = useExact(props, rough && !minus ? full : undefined);
+  if (!point || !pixel || !full) {
+    const binned = picture.step > 1 ? `${words.binned(picture.step)} · ` : '';
+    return <span className="hint">{binned + words.readoutHint}</span>;
+  }
+  const value = valueAt(picture, ...pixel) - (minus ? valueAt(minus, ...pixel) : 0);
+  const there = classMap && pixelAt(classMap, point.y, point.x);
+  const found = there && views.classes.find((one) => one.value === valueAt(classMap, ...there));
+  return (
+    <>
+      <Where picture={picture} point={point} />
+      <span data-testid="value" data-exact={!rough || exact !== undefined}>
+        <b>{exact !== undefined ? number(exact, 7) : (rough ? '≈ ' : '') + number(value, rough ? 3 : 7)}</b>{' '}
+        {unit(picture.units)}
+      </span>
+      {found && (
+        <span>
+          <i className="swatch" style={{ background: found.colour }} /> {found.name}
+        </span>
+      )}
+      <span className="hint">
+        [{full[0]}, {full[1]}]
+      </span>
+    </>
+  );
+}
+
+function Where({ picture, point }: { picture: Picture; point: Point }) {
+  const units = unit(picture.x.units);
+  const length = reciprocal(picture.x.units);
+  if (!length) {
+    return (
+      <span>
+        x {number(point.x)} y {number(point.y)} {units}
+      </span>
+    );
+  }
+  const radius = Math.hypot(point.y, point.x);
+  return (
+    <span>
+      k {fixed(radius, 3)} {units} · d <b>{number(1 / radius)}</b> {length}
+    </span>
+  );
+}
+
+const REST_MS = 120;
+
+/** The true value of a pixel, asked of the service when the pointer rests. */
+function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
+  const { shown } = useScene();
+  const [got, setGot] = useState<{ address: string; value: number | undefined }>();
+  const { path, query } = placeOf(variable, picture.run, picture.frame, shown.result);
+  const all = new URLSearchParams(query);
+  for (const [dim, index] of slices) all.append('sel', `${dim}:${index}`);
+  if (full) {
+    all.set('y', String(full[0]));
+    all.set('x', String(full[1]));
+  }
+  const address = full && `api/v1/values/${path}?${all}`;
+  useEffect(() => {
+    if (!address) return;
+    const timer = window.setTimeout(() => {
+      askJson<Value>(address).then(
+        ({ value }) => setGot({ address, value: typeof value === 'number' ? value : undefined }),
+        () => setGot({ address, value: undefined }),
+      );
+    }, REST_MS);
+    return () => window.clearTimeout(timer);
+  }, [address]);
+  return got && got.address === address ? got.value : undefined;
+}
+
+/** Which value has which colour. */
+export function ColourScale({ look, picture }: { look: Look; picture: Picture }) {
+  const [low, high] = windowOf(look, picture);
+  const scale = look.scale === 'linear' ? '' : ` ${words.look.scales[look.scale]}`;
+  return (
+    <span className="scale" title={words.look.window + scale} data-testid="window">
+      <span>{number(low, 3)}</span>
+      <i style={{ background: gradientOf(look) }} />
+      <span>{number(high, 3)}</span>
+      {scale && <small>{scale}</small>}
+    </span>
+  );
+}

@@ -1,0 +1,70 @@
+/** What all panels of one desk share. */
+import { createContext, useContext, useEffect, useMemo } from 'react';
+import type { Look } from './data/looks';
+import type { Measured } from './data/measure';
+import type { History } from './data/history';
+import type { Shown, Want } from './data/shown';
+import type { Time } from './data/time';
+import type { Selection, Views } from './data/views';
+import type { Notice, Picture } from './data/wire';
+import type { Change, Settings, Theme } from './settings';
+
+/** What the pointer does in a picture. */
+export const TOOLS = ['look', 'box', 'line'] as const;
+export type Tool = (typeof TOOLS)[number];
+
+export interface Scene {
+  notice: Notice | undefined;
+  shown: Shown;
+  views: Views;
+  time: Time;
+  theme: Theme;
+  settings: Settings;
+  change: Change;
+  /** Whether this token may change anything. */
+  mayChange: boolean;
+  selection: Selection | undefined;
+  select: (selection: Selection | undefined) => void;
+  /** Classes that are not drawn. */
+  hidden: ReadonlySet<string>;
+  turn: (name: string) => void;
+  /** A place along the curves' axis that the pointer shows, in them or as a distance in a plane. */
+  cursor: number | undefined;
+  setCursor: (at: number | undefined) => void;
+  look: (variable: string) => Look;
+  setLook: (variable: string, some: Partial<Look>) => void;
+  /** Whether true values are fetched instead of 8-bit codes. */
+  exact: boolean;
+  /** Index along each extra dimension. */
+  slices: Record<string, number>;
+  setSlice: (dim: string, index: number) => void;
+  /** Tells that a picture is wanted as long as the panel is there. */
+  want: (want: Want) => () => void;
+  tool: Tool;
+  setTool: (tool: Tool) => void;
+  measured: Measured | undefined;
+  measure: (what: Measured | undefined) => void;
+  /** The frame that others are compared with. */
+  pinned: Picture | undefined;
+  togglePin: () => void;
+  history: History;
+}
+
+export const SceneContext = createContext<Scene | undefined>(undefined);
+
+export function useScene(): Scene {
+  const scene = useContext(SceneContext);
+  if (!scene) throw new Error('a panel stands on no desk');
+  return scene;
+}
+
+/** A picture of the shown result: undefined until it came, and where there is none. */
+export function usePicture(variable: string | undefined, query: string): Picture | undefined {
+  const { want, shown } = useScene();
+  const wanted = useMemo(
+    () => (variable === undefined ? undefined : { variable, query }),
+    [variable, query],
+  );
+  useEffect(() => (wanted ? want(wanted) : undefined), [want, wanted]);
+  return (wanted && shown.pictures[`${wanted.variable}?${wanted.query}`]) ?? undefined;
+}
