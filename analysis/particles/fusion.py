@@ -39,6 +39,8 @@ FAR = 0.995
 """Share of the cross-sections that a particle may travel the radius of."""
 THINNEST = 8
 """Planes of a slab."""
+DRAWN = 80
+"""Bytes for each cell that is drawn, beside those of its voxels."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ class Fusion:
             seen[one.view][one.index // stride] += 1
         grid = Grid((shape[0], shape[1], shape[2]), stride, reach, (seen[0], seen[1], seen[2]))
         room = int(self.room_gb * 2**30 / (BYTES * shape[1] * shape[2]))
-        return Plan(kept, extent, grid, _slabs(shape[0], max(room - 2 * grid.halo, THINNEST)))
+        thick = max(room - 2 * grid.halo, THINNEST)
+        thin = int(self.room_gb * 2**30 / ((DRAWN + 4 * stride**3) * shape[1] * shape[2]))
+        blocks = _slabs(shape[0], max(thin, 1))
+        return Plan(kept, extent, grid, _slabs(shape[0], thick), blocks)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,9 @@ class Plan:
     extent: Extent
     grid: Grid
     slabs: tuple[slice, ...]
-    """Planes of the grid."""
+    """Planes of the grid that are followed to their rest at a time."""
+    blocks: tuple[slice, ...]
+    """Planes that are drawn at a time."""
 
     def rest(self, slab: slice) -> np.ndarray:
         """Where the cells of a slab come to rest, int32 [z, y, x]: flat cells, -1 outside."""
@@ -128,7 +135,7 @@ class Fused:
     def coverage(self, rest: np.ndarray) -> Coverage:
         """In which slices the particles were seen."""
         grid, found = self.plan.grid, nothing(self.particles, self.plan.grid)
-        for slab in self.plan.slabs:
+        for slab in self.plan.blocks:
             count = counted(self.plan.sections, grid, slab.start, slab.stop)
             found.add(self.coarse(rest[slab]), count, slab.start)
         return found
@@ -144,7 +151,7 @@ class Fused:
         plan, grid = self.plan, self.plan.grid
         shape, stride = (grid.shape, 1) if coarse else (plan.extent.shape, grid.stride)
         expected = coverage.expected()
-        for slab in plan.slabs:
+        for slab in plan.blocks:
             low, high = grid.around(slab.start, slab.stop, RIM + 1)
             labels = self.coarse(rest[low:high])
             cut(labels, counted(plan.sections, grid, low, high), expected, grid, low)

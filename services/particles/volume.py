@@ -100,7 +100,7 @@ def _fused(
         for number, (first, labels, sums) in enumerate(volume.labels(rest, coverage), 1):
             file.put(first, labels)
             total += sums
-            _progress(f"drawn {number} of {len(plan.slabs)} slabs")
+            _progress(f"drawn {number} of {len(plan.blocks)} slabs")
         table = bodies(total, plan.extent, coverage.share(plan.grid.seen))
         return _finished(file, table, lineage)
 
