@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .sections import VIEWS, Extent, Sections
+from .extent import Extent
+from .sections import VIEWS, Sections
 
 
 def bodies(sums: np.ndarray, extent: Extent, seen: np.ndarray | None = None) -> xr.Dataset:

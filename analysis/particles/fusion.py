@@ -28,9 +28,10 @@ from ..operators import AnalysisError
 from .basins import basins
 from .bodies import bodies
 from .coverage import Coverage, cut, nothing
+from .extent import Extent, agreed
 from .flow import BYTES, RIM, Grid, counted, resting
 from .kernels import compiled, enlarge
-from .sections import Extent, Sections, agreed
+from .sections import Sections
 
 CELLS = 10.0
 """Cells in the radius of a typical cross-section, at least, where the stride is not given."""

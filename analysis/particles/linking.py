@@ -15,7 +15,8 @@ from scipy.spatial.distance import cdist
 
 from ..operators import AnalysisError
 from .drawing import draw
-from .sections import Extent, Section, Sections, agreed
+from .extent import Extent, agreed
+from .sections import Section, Sections
 
 FAR = 1e6
 """Cost of a pair that is too far apart."""

@@ -5,10 +5,8 @@ Any worker collects any slices; what they collected joins to the same whatever t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +14,8 @@ VIEWS = ("xy", "xz", "yz")
 """Slices are perpendicular to z, y, x: the axes 0, 1, 2 of a volume."""
 Key = tuple[int, int]
 UNKNOWN = (0.0, 0.0)
-NAMED = 20
-"""Slices that are named when they are left out."""
+MOST = 1 << 17
+"""Voxels along an axis; a frame with a higher number is no slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +55,10 @@ def section(
 
     Stars that are not finite are left out.
     """
-    if view not in (0, 1, 2) or index < 0 or min(shape) < 1:
+    if view not in (0, 1, 2) or not 0 <= index < MOST or not 1 <= min(shape) <= max(shape) < MOST:
         raise ValueError(
             f"view {view}, slice {index} of {shape} pixels: views are 0 (xy), 1 (xz), 2 (yz), "
-            "slices count from 0"
+            f"slices count from 0, and a volume is below {MOST} voxels along each axis"
         )
     corners, prob = np.asarray(corners, np.float32), np.asarray(prob, np.float32)
     if corners.ndim != 3 or corners.shape[2] != 2 or corners.shape[0] != len(prob):
@@ -92,83 +90,6 @@ class Sections:
             if key not in parts or one.rank() > parts[key].rank():
                 parts[key] = one
         return Sections(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """The volume that slices belong to."""
-
-    shape: tuple[int, int, int]
-    """Voxels (z, y, x)"""
-    pixel: tuple[float, float, float]
-    """um (z, y, x); 0 = unknown"""
-    notes: tuple[str, ...]
-    """What was left out, in words."""
-
-
-def agreed(sections: Sections) -> tuple[Sections, Extent]:
-    """Tell the volume that most slices belong to, and those that do; the others are named."""
-    lengths: list[Counter[int]] = [Counter(), Counter(), Counter()]
-    pixels: list[Counter[float]] = [Counter(), Counter(), Counter()]
-    for one in sections:
-        for axis, length, pixel in zip(_left(one.view), one.shape, one.pixel, strict=True):
-            lengths[axis][length] += 1
-            pixels[axis][pixel] += 1
-    shape, size = [], []
-    for axis in range(3):
-        indices = [one.index + 1 for one in sections if one.view == axis]
-        shape.append(_most(lengths[axis]) or max(indices, default=1))
-        size.append(_most(pixels[axis]) or 0.0)
-    kept, notes = {}, []
-    for one in sections:
-        refusal = _refusal(one, shape, size)
-        if refusal:
-            notes.append(f"{VIEWS[one.view]} slice {one.index} left out: {refusal}")
-        else:
-            kept[one.view, one.index] = one
-    notes = [*notes[:NAMED], *([f"{len(notes)} left out in all"] if len(notes) > NAMED else [])]
-    extent = Extent(
-        (int(shape[0]), int(shape[1]), int(shape[2])),
-        (size[0], size[1], size[2]),
-        (*notes, *_gaps(kept, shape)),
-    )
-    return Sections(kept), extent
-
-
-def _most(votes: Counter[Any]) -> Any:
-    """What most say, the larger of two; None without votes."""
-    return max(votes, key=lambda value: (votes[value], value), default=None)
-
-
-def _left(view: int) -> tuple[int, ...]:
-    """The axes of the volume that a slice shows."""
-    return tuple(axis for axis in range(3) if axis != view)
-
-
-def _refusal(one: Section, shape: list[int], size: list[float]) -> str:
-    """Why a slice is not of the volume; nothing if it is."""
-    left = _left(one.view)
-    wanted, pixel = [shape[axis] for axis in left], [size[axis] for axis in left]
-    if list(one.shape) != wanted:
-        return f"{one.shape[0]} x {one.shape[1]} pixels, most have {wanted[0]} x {wanted[1]}"
-    if list(one.pixel) != pixel:
-        here, most = (
-            (f"{p[0]:g} x {p[1]:g} um" if any(p) else "unknown") for p in (one.pixel, pixel)
-        )
-        return f"the size of its pixels is {here}, of most {most}"
-    return "" if one.index < shape[one.view] else f"there are {shape[one.view]} such slices"
-
-
-def _gaps(kept: Mapping[Key, Section], shape: list[int]) -> list[str]:
-    """Name the slices that are missing in views of which there are some."""
-    notes = []
-    for view in range(3):
-        there = {index for v, index in kept if v == view}
-        absent = sorted(set(range(shape[view])) - there)
-        if there and absent:
-            words = ", ".join(map(str, absent[:5])) + (", ..." if len(absent) > 5 else "")
-            notes.append(f"{len(absent)} of {shape[view]} {VIEWS[view]} slices missing: {words}")
-    return notes
 
 
 def packed(sections: Sections) -> dict[str, np.ndarray]:

@@ -20,9 +20,10 @@ import xarray as xr
 
 from ..operators import AnalysisError
 from .bodies import axes, bodies, views
+from .extent import agreed
 from .fusion import Fusion, fused
 from .linking import Linking
-from .sections import Section, Sections, agreed, packed, section, unpacked
+from .sections import Section, Sections, packed, section, unpacked
 
 SHOWN = 1 << 21
 """Cells of the volume that is shown while it grows."""

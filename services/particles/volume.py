@@ -18,9 +18,10 @@ import xarray as xr
 from ... import __version__
 from ...analysis import operators
 from ...analysis.particles.bodies import bodies, views
+from ...analysis.particles.extent import Extent
 from ...analysis.particles.fusion import Fusion, Plan
 from ...analysis.particles.linking import Linking
-from ...analysis.particles.sections import VIEWS, Extent, Sections, unpacked
+from ...analysis.particles.sections import VIEWS, Sections, unpacked
 from ...stream.errors import FileError
 from ...stream.labelvolume import LabelVolume
 from ...stream.stack import Stack, stack, stamp

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from beamside.analysis.operators import AnalysisError
+from beamside.analysis.particles.extent import agreed
 from beamside.analysis.particles.fusion import Fusion, fused
 from beamside.analysis.particles.linking import Linking
 from beamside.analysis.particles.matching import tallies
-from beamside.analysis.particles.sections import Sections, agreed, packed, section, unpacked
+from beamside.analysis.particles.sections import Sections, packed, section, unpacked
 from beamside.analysis.particles.volume import ParticleVolume
 
 from . import cut
@@ -122,6 +123,8 @@ def test_slices_out_of_place_are_named_and_the_rest_is_fused() -> None:
 def test_what_is_no_slice_and_what_cannot_be_fused_is_said() -> None:
     with pytest.raises(ValueError, match="views are 0"):
         section(3, 0, (5, 5), np.zeros((0, 32, 2)), np.zeros(0))
+    with pytest.raises(ValueError, match="slices count from 0"):
+        section(0, 10**9, (5, 5), np.zeros((0, 32, 2)), np.zeros(0))
     with pytest.raises(ValueError, match="corners are"):
         section(0, 0, (5, 5), np.zeros((1, 32)), np.zeros(1))
     with pytest.raises(AnalysisError, match="link the slices"):
