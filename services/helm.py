@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logger("helm")
 FILE = "steering.jsonl"
+NO_RUN = "suggestions.jsonl"
+"""Suggestions while no run was open."""
 MODES = ("advise", "auto", "off")
 SHOWN = 50
 """Events in a notice."""
@@ -225,7 +227,8 @@ class Helm:
         about = (event.get("reason") or {}).get("run")
         keys = [about] if about in runs else list(runs)
         if not keys and event.get("via") != "page" and "moves" in event:
-            journal.append(self.path, event)  # no run's archive will tell of it
+            # no run's archive will tell of it; apart, so that the stop is never far down a file
+            journal.append(self.path.with_name(NO_RUN), event)
         for key in keys:
             runs[key].account.events.append(event)
             self._ingest.spools.note(key, "event", event=event)

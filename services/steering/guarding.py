@@ -36,7 +36,8 @@ def guarded(
 
     Frames are counted by the groups of triggers; `exposures()` asks the detector's own count, which
     knows of the frames of rewinds too. A rewind repeats moves that were allowed, uncounted.
-    `spent` carries the counts from plan to plan. Costs 0.1 ms a message that moves.
+    `spent` carries the counts from plan to plan. Costs 0.15 ms a move, 0.8 where its step is
+    limited.
     """
     guard = _Guard(envelope, wheel, spent or Spent(), exposures, name)
     return (yield from passing(plan, guard.around))
@@ -120,8 +121,10 @@ class _Guard:
     def _reason(self, why: Mapping[str, Any]) -> dict[str, Any]:
         """The last event: which frame it was, and what its result said."""
         row = self._row
-        frame = next((int(v) for k, v in row.items() if k.endswith("_frame")), None)
-        run = next((str(v) for k, v in row.items() if k.endswith("_run")), None)
+        names = [name.removesuffix("_run") for name in row if name.endswith("_run")]
+        ours = next((name for name in names if f"{name}_frame" in row), None)
+        run = None if ours is None else str(row[f"{ours}_run"])
+        frame = None if ours is None else int(row[f"{ours}_frame"])
         values = {k: v for k, v in row.items() if isinstance(v, int | float)}
         return {"run": run, "frame": frame, "values": values, **why}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bluesky.plan_stubs as bps
+import orjson
 import pytest
 from bluesky import Msg, RunEngine
 from bluesky.utils import RunEngineInterrupted
@@ -229,3 +230,18 @@ def test_nonsense_is_refused(helmed: Helmed, feed: Feed) -> None:
         Wheel("tcp://x", feed, name="ann")
     with pytest.raises(HeldError, match="a token is needed"):
         Wheel(helmed.page.partition("?")[0], feed, name="ann").__enter__()
+
+
+def test_suggestions_outside_of_a_run_are_kept_beside_the_archives(
+    helmed: Helmed, feed: Feed, engine: RunEngine, x: Moved, tmp_path: Path
+) -> None:
+    helmed.post(action="mode", mode="auto")
+    helmed.stand_in.ledger.runs.clear()
+    with Wheel(helmed.page, feed, name="early") as wheel:
+        engine(guarded(visit(x, 1, 2), WIDE, wheel=wheel))
+    kept, decided = (
+        [orjson.loads(line) for line in (tmp_path / name).read_bytes().splitlines()]
+        for name in ("suggestions.jsonl", "steering.jsonl")
+    )
+    assert [event["moves"]["x"]["to"] for event in kept] == [1, 2]
+    assert [event["event"] for event in decided] == ["mode"]
