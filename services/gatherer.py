@@ -104,21 +104,15 @@ class Gatherer:
     """The runs that are open."""
 
     def __init__(
-        self,
-        settings: Settings,
-        operator: Operator,
-        desk: DeskReader,
-        place: tuple[int, int],
-        *,
-        watched: bool = True,
+        self, settings: Settings, operator: Operator, desk: DeskReader, place: tuple[int, int]
     ) -> None:
-        """`place` is (which, of how many); unwatched, what hangs is not ended (in tests)."""
+        """`place` is (which, of how many) gatherers."""
         self.settings = settings.analysis
         self.operator = operator
         self.desk = desk
         self.runs: dict[str, Gathered] = {}
         self._place = place
-        self._limit_s = settings.analysis.gather_timeout_s if watched else 0.0
+        self._limit_s = settings.analysis.gather_timeout_s
 
     def step(self) -> None:
         """Hear how far the logs go; fold a turn of each; tell what has grown."""

@@ -201,7 +201,7 @@ def test_what_breaks_on_some_results_leaves_them_out_and_says_so(
     words: str,
 ) -> None:
     settings: tuple[str, ...] = ("analysis.settings.bad=[7]", f"analysis.settings.what={what}")
-    limit = "analysis.gather_timeout_s=" + ("1" if what == "hang" else "60")
+    limit = "analysis.gather_timeout_s=" + ("4" if what == "hang" else "60")
     settings = (*settings, limit, "source.end_timeout_s=90")
     more = [part for one in settings for part in ("--set", one)]
     service = command("run", str(instrument("tally")), "--runs", "1", "--json", *more)
