@@ -7,6 +7,7 @@ lengths (8 bytes each, little endian), and the parts: JSON, or a message of ours
     {"do": "run", "id": ..}                                   -> what is in an archive
     {"do": "frame", "id": .., "number": ..}                   -> a Frame
     {"do": "result", "id": .., "number": .., "analysis": ..}  -> a Result ("": the first analysis)
+    {"do": "where", .., "name": ..}                           -> where an array of it lies
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Reader:
                 return wire.encode(replace(frame, raw=()))
             case "result":
                 return wire.encode(self.result(said))
+            case "where":
+                return [orjson.dumps(self.where(said))]
         raise FileError(f"there is no {said['do']!r}")
 
     def result(self, said: dict[str, Any]) -> Any:
@@ -66,6 +69,19 @@ class Reader:
         if not names:
             raise FileError(f"{archive.path} has no results yet")
         return frame_result(archive, said.get("analysis") or names[0], int(said["number"]))
+
+    def where(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Which dataset of the master holds a variable, or a channel where no analysis is named."""
+        archive, number = self.archive(said["id"]), int(said["number"])
+        if archive.entry is None:
+            raise FileError(f"the archive of {said['id']} has no master yet: wait for its end")
+        with reading(archive.path):
+            place = (
+                in_results(archive, said["analysis"], said["name"])
+                if said["analysis"]
+                else in_frames(archive.entry, said["name"], number)
+            )
+        return place | {"path": str(archive.path.resolve()), "number": number}
 
     def path(self, name: str) -> Path:
         """The master of an archive, or its folder while there is none."""
@@ -135,6 +151,40 @@ def contents(archive: ArchiveFile) -> dict[str, Any]:
         "calibration": dict(start.calibration),
         "account": {} if account is None else parsed(account, "json"),
     }
+
+
+def in_results(archive: ArchiveFile, analysis: str, name: str) -> dict[str, Any]:
+    """A variable of an analysis, and the column with the frame numbers of its rows."""
+    from ..stream.nexus.stored import stored
+
+    process = archive.process(analysis)
+    items = [item for item in stored(process) if item.name == name]
+    if len(items) != 1:
+        kinds = f"{len(items)} kinds" if items else "none"
+        raise FileError(f"{archive.path} holds {kinds} of {name!r}; read_result gives them all")
+    table = items[0].dims[0]
+    numbers = f"{process.name}/frames/frame"
+    if table != "frame":
+        numbers = next(i.dataset.name for i in stored(process) if i.name == f"{table}_frame")
+    return {
+        **{"dataset": items[0].dataset.name, "numbers": numbers, "row": None},
+        **{"table": table not in ("frame", "batch"), "rows": table},
+    }
+
+
+def in_frames(entry: Any, channel: str, number: int) -> dict[str, Any]:
+    """The images of a channel, where the row of a frame is its number."""
+    groups = [g for g in entry["instrument"].values() if hasattr(g, "keys") and "data" in g]
+    for group in groups:
+        if group["data"].attrs.get("channel") == channel and number < group["data"].shape[0]:
+            said = {"dataset": group["data"].name, "numbers": None, "row": number}
+            return {**said, "table": False, "rows": "frame number"}
+    for dataset in entry["far_frames"].values() if "far_frames" in entry else ():
+        if dataset.attrs.get("channel") == channel:
+            numbers = "/entry/far_frames/frame_number"
+            said = {"dataset": dataset.name, "numbers": numbers, "row": None}
+            return {**said, "table": False, "rows": "see frame_number"}
+    raise FileError(f"frame {number} is in no closed segment yet: wait for the run's end")
 
 
 def _found(process: Any) -> tuple[Numbers, int]:

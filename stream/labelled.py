@@ -71,6 +71,7 @@ def _write_nexus(path: Path, data: xr.Dataset, thing: str) -> None:
         entry = file.create_group("entry")
         entry.attrs["NX_class"] = "NXentry"
         put_labelled(entry, data)
+        _plot(file, entry["data"], data)
 
 
 def put_labelled(entry: h5py.Group, data: xr.Dataset) -> None:
@@ -92,6 +93,17 @@ def put_labelled(entry: h5py.Group, data: xr.Dataset) -> None:
         put_attributes(field, variable.attrs)
         field.attrs["dims"] = [plain_text(str(dim)) for dim in variable.dims]
         field.attrs["coordinate"] = name in data.coords
+
+
+def _plot(file: h5py.File, group: h5py.Group, data: xr.Dataset) -> None:
+    """Say what a viewer of NeXus files shows by default: the first variable with dimensions."""
+    for name, variable in data.data_vars.items():
+        if variable.dims and variable.dtype.kind in "iuf" and plain_text(str(name)) in group:
+            file.attrs["default"], file["entry"].attrs["default"] = "entry", "data"
+            group.attrs["signal"] = plain_text(str(name))
+            shown = (str(dim) if dim in data.coords else "." for dim in variable.dims)
+            group.attrs["axes"] = [plain_text(dim) for dim in shown]
+            return
 
 
 def _read_nexus(group: h5py.Group) -> xr.Dataset:

@@ -19,6 +19,7 @@ from .. import metrics
 from .answers import json_answer, refusal
 from .api import Api
 from .calibration import Act, CalibrationApi, nobody
+from .export import Export
 from .guard import Guard
 from .health import Health
 from .history import History
@@ -99,5 +100,6 @@ def _routes(state: ViewState, past: Past, act: Act, steer: Act) -> list[Route]:
         Health(state),
         CalibrationApi(state, act),
         SteeringApi(state, steer),
+        Export(eyes),
     )
     return [route for part in parts for route in part.routes()]

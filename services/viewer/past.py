@@ -84,6 +84,12 @@ class Past:
         wish = {"do": "result", "id": name, "number": number, "analysis": analysis}
         return await self._message(wish)
 
+    async def where(self, name: str, number: int, analysis: str, what: str) -> dict[str, Any]:
+        """Where in an archive a variable lies, or a channel where no analysis is named."""
+        wish = {"do": "where", "id": name, "number": number, "analysis": analysis, "name": what}
+        said: dict[str, Any] = orjson.loads((await self._ask(wish))[0])
+        return said
+
     async def close(self) -> None:
         """End the reader."""
         async with self._turn:
