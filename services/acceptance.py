@@ -202,7 +202,7 @@ class Acceptance:
     @property
     def setting(self) -> Any:
         """What the settings of the analysis say is applied."""
-        return self._ingest.settings.analysis.settings.get("calibration", "accepted")
+        return self._ingest.choices.settings.get("calibration", "accepted")
 
     def proposal(self) -> dict[str, Any] | None:
         """The newest correction that an analysis proposes."""

@@ -9,8 +9,10 @@ is known, so that it can be given to another when the worker dies.
                      gathered {..}                                   (a gatherer)
                      calibration {id, action, ..}                    (the page, for a person)
                      steering {id, action, ..}            (the page, for a person or a steerer)
+                     choice {id, kind, ..}                           (the page, for a person)
     desk -> worker   frames {..} | tail {..} | a message of ours (stream/wire) | bye
                      | who (say hello again) | accepted {..} | answer {id, ..} | placed {run, rows}
+                     | chosen {..}
 
 Pixels never pass here. Decided 2026-11: the spool is the shared memory. A frame is handed out as
 its place in the spool, which the worker maps; so one copy serves the disk and every reader, and a
@@ -44,6 +46,7 @@ BYE = b"bye"
 FRAMES = b"frames"
 TAIL = b"tail"
 ACCEPTED = b"accepted"
+CHOSEN = b"chosen"
 ANSWER = b"answer"
 PLACED = b"placed"
 ARCHIVE, GATHER = "archive", "gather"
@@ -129,7 +132,7 @@ class Receipt:
     reader: str
     worker: str
     kind: str
-    """hello | again | result | receipt | closed | gathered | calibration | steering"""
+    """hello | again | result | receipt | closed | gathered | calibration | steering | choice"""
     said: dict[str, Any]
     parts: Sequence[Buffer] = ()
 

@@ -25,6 +25,7 @@ from ..stream.sources import Incoming, Source
 from ..stream.spool import Mark, SpoolRoot
 from . import status
 from .acceptance import Acceptance
+from .choosing import Choices
 from .closing import Closing
 from .desk import ARCHIVE, FOLLOWERS, GATHER, Desk, Receipt, Skipped
 from .doors import results_door
@@ -87,6 +88,7 @@ class Ingest:
         self.acceptance = Acceptance(self, Path(plan.accepted))
         self.helm = Helm(self, Path(plan.accepted).with_name(FILE))
         self.positions = Positions(self)
+        self.choices = Choices(self, Path(plan.folder))
         self.closing = Closing(self)
         self.takeover = Takeover(self)
         self.draining = False
@@ -215,6 +217,8 @@ class Ingest:
                 self.acceptance.hear(said)
             elif said.kind == "steering":
                 self.helm.hear(said)
+            elif said.kind == "choice":
+                self.choices.hear(said)
             elif said.kind == "result":
                 self._result(said)
             elif said.reader == ARCHIVE:

@@ -53,6 +53,8 @@ async def _serve(plan: Plan, life: Life) -> int:
             guest_token=settings.guest_token,
             act=desk.asking("calibration"),
             steer=desk.asking("steering"),
+            choose=desk.asking("choice"),
+            analysis=whole.analysis if whole.analysis.workers else None,
         )
     )
     await server.start(listening_socket(settings.host, plan.page_port))
@@ -140,6 +142,8 @@ class PageDesk:
             self.state.take({**self.state.status, "correction": said["calibration"]})
         if "steering" in said:
             self.state.take({**self.state.status, "steering": said["steering"]})
+        if "choices" in said:
+            self.state.take({**self.state.status, "choices": said["choices"]})
         if answer is not None and not answer.done():
             answer.set_result(said)
 

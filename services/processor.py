@@ -16,7 +16,7 @@ from ..analysis import operators
 from ..analysis.operators import AnalysisError, Operator
 from ..stream import wire
 from ..stream.decompress import decode
-from ..stream.errors import WireError
+from ..stream.errors import FileError, WireError
 from ..stream.facts import Facts, facts, tabled
 from ..stream.messages import Buffer, Frame, Pixels, Result, RunStart, RunStop
 from .acceptance import in_force
@@ -24,7 +24,7 @@ from .library import gifts
 from .logs import logger
 from .outcome import InvalidResultError, validated, with_facts
 from .pixels import calibration_of, corrected
-from .reader import Accepted, DeskReader, Handed, Told, Unreadable
+from .reader import Accepted, Chosen, DeskReader, Handed, Told, Unreadable
 from .service import Life, Plan
 from .settings import AnalysisSettings
 
@@ -88,6 +88,8 @@ class Processor:
                 self.accepted = message.said
             case Told():
                 self._learn(message)
+            case Chosen():
+                self._choose(message.said)
             case Unreadable():
                 self._give_up(message)
         if self.batch is not None and len(self.batch.frames) >= self.settings.batch_size:
@@ -102,6 +104,18 @@ class Processor:
 
     def _facts(self, frame: Frame) -> Facts:
         return facts(frame.metadata) | self.told.get((frame.run, frame.number), {})
+
+    def _choose(self, said: Mapping[str, Any]) -> None:
+        """Go on with other settings from the next batch on; what is under way keeps its own."""
+        if self.batch is not None:
+            self._answer(self.batch)
+        settings = self.settings.model_copy(update={"settings": dict(said["settings"])})
+        try:
+            self.operator = operators.load(settings.name, settings.settings, gifts(settings.phases))
+        except (LookupError, TypeError, ValueError, FileError) as error:
+            log.error("the settings that were chosen can't be used", error=str(error))
+            return
+        self.settings = settings
 
     def _give_up(self, lost: Unreadable) -> None:
         """Answer for a frame that is not there any more."""

@@ -15,7 +15,7 @@ from ..stream.errors import StreamError, WireError
 from ..stream.messages import Buffer, Frame, Message
 from ..stream.sockets import UNBOUNDED, open_socket
 from ..stream.spool import Place, SpoolViews
-from .desk import ACCEPTED, BYE, FRAMES, PLACED, TAIL, WHO
+from .desk import ACCEPTED, BYE, CHOSEN, FRAMES, PLACED, TAIL, WHO
 from .logs import logger
 from .service import Life
 
@@ -56,7 +56,14 @@ class Told:
     rows: list[tuple[int, dict[str, list[Any]]]]
 
 
-Handed: TypeAlias = Message | Unreadable | Tail | Accepted | Told
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The settings of the analysis that people chose (`choosing`)."""
+
+    said: dict[str, Any]
+
+
+Handed: TypeAlias = Message | Unreadable | Tail | Accepted | Told | Chosen
 
 
 class DeskReader:
@@ -113,6 +120,8 @@ class DeskReader:
         elif word == PLACED:
             said = orjson.loads(buffers[1])
             return [Told(said["run"], said["rows"])]
+        elif word == CHOSEN:
+            return [Chosen(orjson.loads(buffers[1]))]
         else:
             return self._decoded(buffers)
         return []

@@ -42,6 +42,7 @@ def of(ingest: Ingest, state: str | None = None) -> dict[str, Any]:
         "correction": ingest.acceptance.as_json(),
         "documents": ingest.positions.as_json(),
         "steering": ingest.helm.as_json(),
+        "choices": ingest.choices.as_json(),
         "analysis": ingest.settings.analysis.name if ingest.settings.analysis.workers else None,
         "device": "cpu",
         "bytes_received": ingest.rates.nbytes,

@@ -16,14 +16,17 @@ from starlette.staticfiles import StaticFiles
 
 from ... import __version__
 from .. import metrics
+from ..settings import AnalysisSettings
 from .answers import json_answer, refusal
 from .api import Api
 from .calibration import Act, CalibrationApi, nobody
+from .control import Control
 from .export import Export
 from .guard import Guard
 from .health import Health
 from .history import History
 from .notices import Notices
+from .openapi import OpenApi
 from .past import Past
 from .pictures import Pictures
 from .seen import Eyes
@@ -46,13 +49,16 @@ def create_app(
     guest_token: str | None = None,
     act: Act = nobody,
     steer: Act = nobody,
+    choose: Act = nobody,
+    analysis: AnalysisSettings | None = None,
 ) -> Starlette:
     """Make the ASGI application that shows `state` to whoever has `token`.
 
     `allowed_hosts` are the names by which browsers may call this machine (without port; `*` for
     any); `name` is what the page calls this instrument. Who has `guest_token` may only look. `act`
     takes what a person wants changed to who can do it, and brings the answer; `steer` does so for
-    steering.
+    steering, `choose` for settings and region. `analysis` are the settings that the service was
+    started with, None where nothing is analysed.
     """
 
     async def healthz(request: Request) -> Response:
@@ -72,6 +78,12 @@ def create_app(
         del request
         return json_answer({"name": name, "version": __version__})
 
+    api = [
+        *_looking(state, past or Past(None)),
+        *CalibrationApi(state, act).routes(),
+        *SteeringApi(state, steer).routes(),
+        *Control(state, choose, analysis).routes(),
+    ]
     page = GZipMiddleware(StaticFiles(directory=static, html=True, check_dir=False))
     return Starlette(
         routes=[
@@ -80,7 +92,7 @@ def create_app(
             Route("/metrics", figures),
             Route("/api/v1/about", about),
             WebSocketRoute("/api/v1/notices", Notices(state).answer),
-            Mount("/api/v1", routes=_routes(state, past or Past(None), act, steer)),
+            Mount("/api/v1", routes=[*api, *OpenApi(api).routes()]),
             Mount("/", page),
         ],
         middleware=[
@@ -90,16 +102,14 @@ def create_app(
     )
 
 
-def _routes(state: ViewState, past: Past, act: Act, steer: Act) -> list[Route]:
-    """What there is under /api/v1."""
+def _looking(state: ViewState, past: Past) -> list[Route]:
+    """What there is to look at under /api/v1."""
     eyes, shown = Eyes(state, past), Pictures(state.memory // 4)
     parts = (
         Api(state, eyes, shown),
         History(state, past),
         Values(eyes),
         Health(state),
-        CalibrationApi(state, act),
-        SteeringApi(state, steer),
         Export(eyes),
     )
     return [route for part in parts for route in part.routes()]

@@ -62,7 +62,7 @@ class CalibrationApi:
 
     async def decide(self, request: Request) -> Response:
         """Accept or withdraw."""
-        wish = await _wish(request)
+        wish = _wish(await said_in(request))
         try:
             answer = await self.act(wish)
         except TimeoutError:
@@ -71,16 +71,23 @@ class CalibrationApi:
         return json_answer(answer, 409 if "error" in answer else 200)
 
 
-async def _wish(request: Request) -> dict[str, Any]:
+async def said_in(request: Request) -> dict[str, Any]:
+    """The JSON object that a request carries; 400 or 413 if it carries none."""
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > LONGEST:
-            raise HTTPException(413, f"a decision has at most {LONGEST} bytes")
+            raise HTTPException(413, f"the body has at most {LONGEST} bytes")
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise HTTPException(400, f"the body is no JSON: {error}") from error
-    if not isinstance(said, dict) or said.get("action") not in ACTIONS:
+    if not isinstance(said, dict):
+        raise HTTPException(400, "the body is no JSON object")
+    return said
+
+
+def _wish(said: dict[str, Any]) -> dict[str, Any]:
+    if said.get("action") not in ACTIONS:
         raise HTTPException(400, 'write {"action": "accept"} or {"action": "withdraw"}')
     return {key: said[key] for key in ("action", "by", "correction") if said.get(key) is not None}

@@ -68,7 +68,7 @@ class Health:
             "models": models({} if held is None else held.message.data.attrs),
             "device": (held and held.message.provenance.get("device")) or status.get("device"),
             "alarms": list(status.get("alarms") or ()),
-            "events": list(status.get("events") or ()),
+            "events": list((status.get("choices") or {}).get("events") or ()),
             "viewers": state.viewers,
             "memory": {
                 "bytes": state.frames.nbytes + state.results.nbytes,

@@ -30,8 +30,9 @@ def test_an_image_is_exported_in_every_format(visit: Any, run: Any, tmp_path: Pa
         assert "attachment" in picture.headers["content-disposition"]
         with tifffile.TiffFile(io.BytesIO((await client.get(there + "tiff")).content)) as file:
             assert np.array_equal(file.asarray(), image)
-            assert file.imagej_metadata["unit"] == "nm"
-            y, x = file.pages[0].tags["YResolution"].value, file.pages[0].tags["XResolution"].value
+            assert (file.imagej_metadata or {})["unit"] == "nm"
+            tags = file.pages.first.tags
+            y, x = tags["YResolution"].value, tags["XResolution"].value
             assert (y[1] / y[0], x[1] / x[0]) == pytest.approx((0.1, 0.2))
         plain = np.load(io.BytesIO((await client.get(there + "npy")).content))
         assert np.array_equal(plain, image)
