@@ -266,7 +266,10 @@ def _bench(commands: Commands) -> None:
         "case",
         nargs="*",
         help="which (default: all): stream, raw, hrtem, latency, spool, particles, service, "
-        "steering",
+        "steering, viewer",
+    )
+    sub.add_argument(
+        "--minutes", type=float, help="that fifty viewers look on, of viewer (default: 15 s)"
     )
     sub.add_argument("--rounds", type=int, default=5, help="of A/B each (default 5)")
     sub.add_argument("--frames", type=int, help="a round (default: by case)")

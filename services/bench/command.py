@@ -18,7 +18,17 @@ from .streams import CASES, measure
 
 HEADS = {"name": "", "words": ""}
 """Keys of a case that are not figures: those of a case with words are found at the top too."""
-NAMES = (*CASES, "hrtem", "latency", "spool", "particles", "volume", "service", "steering")
+NAMES = (
+    *CASES,
+    "hrtem",
+    "latency",
+    "spool",
+    "particles",
+    "volume",
+    "service",
+    "steering",
+    "viewer",
+)
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -62,6 +72,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .latency import measure_latency
 
             yield from measure_latency(args.frames)
+        elif name == "viewer":
+            from .viewer import measure_viewer
+
+            yield from measure_viewer(args.minutes)
         elif name == "steering":
             from .steering import measure as measure_steering
 

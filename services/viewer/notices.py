@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -25,6 +26,7 @@ class Notices:
 
     def __init__(self, state: ViewState) -> None:
         self.state = state
+        self._written: tuple[tuple[Any, ...], float, str] | None = None
 
     async def answer(self, socket: WebSocket) -> None:
         """Send the newest notice whenever frame or result changed, at least every half second."""
@@ -46,7 +48,7 @@ class Notices:
     async def _send(self, socket: WebSocket) -> None:
         while True:
             sent = self._marks()
-            text = encode(self.state.notice()).decode()
+            text = self._text()
             began = time.monotonic()
             try:
                 await asyncio.wait_for(socket.send_text(text), PATIENCE)
@@ -54,6 +56,14 @@ class Notices:
                 return
             await asyncio.sleep(max(0.0, SOONEST - (time.monotonic() - began)))
             await self.state.wait_for(lambda: self._marks() != sent or None, EVERY)  # noqa: B023
+
+    def _text(self) -> str:
+        """The notice, written once for all who are told at about the same time."""
+        said = (*self._marks(), id(self.state.status), id(self.state.stop), self.state.run)
+        now = time.monotonic()
+        if self._written is None or self._written[0] != said or now - self._written[1] > SOONEST:
+            self._written = said, now, encode(self.state.notice()).decode()
+        return self._written[2]
 
     def _marks(self) -> tuple[int, int]:
         return self.state.frames.seq, self.state.results.seq

@@ -225,4 +225,5 @@ def test_nothing_of_the_page_changes_anything_by_a_get() -> None:
 
     # what changes something has to be a POST, and to be added here
     routes = create_app(ViewState(), token=TOKEN).routes
-    assert changing(routes) == {("POST", "/api/v1/calibration")}
+    by_people = ("calibration", "roi", "settings", "steering")
+    assert changing(routes) == {("POST", f"/api/v1/{name}") for name in by_people}
