@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 PAGE   := services/viewer/page
 ARGS   ?=
 
-.PHONY: demo test test-all test-browser check format bench crash hostile soak faults page picture clean setup setup-dev
+.PHONY: demo test test-all test-browser check format bench crash hostile soak faults page page-check picture clean setup setup-dev
 
 demo: $(VENV)/.user                 ## a simulated microscope, live page and archive (ARGS='--frames 40 --json')
 	@$(BIN)/beamside demo $(ARGS)
@@ -20,7 +20,7 @@ test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
 test-browser: $(VENV)/.browser      ## the page, in the Chromium of this machine
 	@$(BIN)/pytest -m browser $(ARGS)
 
-check: $(VENV)/.dev                 ## format, lint, types, import contracts
+check: $(VENV)/.dev page-check      ## format, lint, types, import contracts, the built page
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -48,13 +48,21 @@ faults: $(VENV)/.dev                ## the short forms of crash, hostile and soa
 	@$(BIN)/python -m beamside.tests.faults.hostile --short
 	@$(BIN)/python -m beamside.tests.faults.soak --minutes 1
 
+# where there is Node: the page's own tests, and that what is committed is what the source gives
+page-check:
+	@command -v npm >/dev/null || { echo "no Node: the built page is not compared"; exit 0; }; \
+	cd $(PAGE) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-fund --no-audit; } \
+	&& npm test --silent && npx tsc --noEmit \
+	&& npx vite build --logLevel warn --outDir ../../../build/page && cd - >/dev/null \
+	&& diff -rq build/page services/viewer/static || { echo "run \`make page\` and commit services/viewer/static"; exit 1; }
+
 page:                               ## build the live page again; needs Node
 	@cd $(PAGE) && npm ci --no-fund --no-audit && npm run build
 
-picture: $(VENV)/.browser           ## take the README's picture of a running demo again
+picture: $(VENV)/.browser           ## take the README's pictures of a running demo again
 	@$(BIN)/beamside demo --port 8765 --set viewer.token=for-the-picture --archive build/picture & \
-	sleep 40; $(BIN)/python tests/browser/screenshot.py --row 1 \
-	    'http://127.0.0.1:8765/?token=for-the-picture' deploy/page.png; kill -INT %1 2>/dev/null || kill $$!; wait
+	sleep 40; $(BIN)/python tests/browser/pictures.py \
+	    'http://127.0.0.1:8765/?token=for-the-picture' deploy; kill -INT %1 2>/dev/null || kill $$!; wait
 
 setup: $(VENV)/.user
 setup-dev: $(VENV)/.dev

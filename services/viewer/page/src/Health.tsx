@@ -29,7 +29,6 @@ export function Health({ notice, frameAge, late, health, onOpen }: Props) {
       className="health"
       data-testid="health"
       title={`${w.title} (H)`}
-      aria-label={w.title}
       onClick={onOpen}
     >
       <Tile name={w.rateIn} title={w.perSecond}>
