@@ -50,13 +50,11 @@ def statistics(image: np.ndarray, box: Box) -> Statistics:
     values = values[np.isfinite(values)]
     if not values.size:
         return Statistics(0, *[float("nan")] * 5)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sigma, total = values.mean(), values.std(), values.sum()
+    least, most = values.min(), values.max()
     return Statistics(
-        int(values.size),
-        float(values.mean()),
-        float(values.std()),
-        float(values.sum()),
-        float(values.min()),
-        float(values.max()),
+        int(values.size), float(mean), float(sigma), float(total), float(least), float(most)
     )
 
 

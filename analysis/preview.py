@@ -47,7 +47,9 @@ def preview(
     small, step = shrink(real(image), size)
     low, high = limits or window(small, percentiles)
     if not quantised:
-        return Preview(np.ascontiguousarray(small, np.float32), 1.0, 0.0, step, low, high)
+        with np.errstate(over="ignore"):  # beyond float32 lies infinity
+            values = np.ascontiguousarray(small, np.float32)
+        return Preview(values, 1.0, 0.0, step, low, high)
     codes, scale, offset = quantise(small, low, high)
     return Preview(codes, scale, offset, step, low, high)
 
@@ -115,7 +117,8 @@ def window(
     sample = image[:: strides[0], :: strides[1]].astype(np.float64)
     sample = sample[np.isfinite(sample)]
     if sample.size:
-        low, high = np.percentile(sample, percentiles)
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = np.percentile(sample, percentiles)
         if low < high:
             return float(low), float(high)
     finite = image[np.isfinite(image)]
@@ -126,7 +129,7 @@ def window(
 
 def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, float, float]:
     """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset."""
-    scale = (high - low) / LEVELS
+    scale = (float(high) - float(low)) / LEVELS
     finite = np.isfinite(image)
     if not 1e-300 < scale < np.inf:
         return finite.astype(np.uint8), 0.0, low

@@ -162,7 +162,10 @@ def axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
     if values.dtype.kind not in "iuf":
         return {"size": size, **words, "values": inline(values[:INLINE])}
     start = float(values[0]) if size else 0.0
-    step = float(values[-1] - values[0]) / (size - 1) if size > 1 else 1.0
+    with np.errstate(all="ignore"):
+        step = (float(values[-1]) - start) / (size - 1) if size > 1 else 1.0
+    if not np.isfinite([start, step]).all():
+        return {"size": size, **words, "values": inline(values[:INLINE])}
     if np.allclose(values, start + step * np.arange(size), rtol=0, atol=abs(step) * 1e-2):
         return {"size": size, **words, "start": start, "step": step}
     return {"size": size, **words, "values": inline(values[:INLINE])}

@@ -62,6 +62,8 @@ class Export:
         seen = await self.eyes.seen(request)
         if kind == "py":
             return _file(kind, (await self._python(seen)).encode(), seen)
+        if kind in ("png", "tiff") and not seen.image.size:
+            raise refused("variable", seen.name, "one with pixels: this one is empty")
         look, size = _look(request), whole(request, "size", 2048, 16, 8192)
         make = {"png": _png, "tiff": _tiff, "csv": _csv, "npy": _npy, "h5": _h5}[kind]
         return _file(kind, await asyncio.to_thread(make, seen, look, size), seen)
@@ -140,9 +142,11 @@ def _tiff(seen: Seen, look: Look, size: int) -> bytes:
     unit = next((str(axis.get("units", "")) for axis in seen.axes.values()), "")
     out = io.BytesIO()
     known = len(steps) == 2 and all(step > 0 for step in steps)
+    with np.errstate(over="ignore"):  # beyond float32 lies infinity
+        pixels = np.asarray(real(seen.image), np.float32)
     tifffile.imwrite(
         out,
-        np.asarray(real(seen.image), np.float32),
+        pixels,
         imagej=True,
         resolution=(1 / steps[1], 1 / steps[0]) if known else None,
         metadata={
@@ -190,7 +194,7 @@ def _array(seen: Seen, dims: tuple[str, ...]) -> xr.DataArray:
         if "step" in axis:
             at = axis["start"] + np.arange(size) * axis["step"]
             coords[dim] = (dim, at, {"units": str(axis.get("units", ""))})
-        elif len(axis.get("values", ())) == size:
+        elif size and len(axis.get("values", ())) == size:
             coords[dim] = (dim, np.asarray(axis["values"]), {"units": str(axis.get("units", ""))})
     return xr.DataArray(seen.values, coords, dims, attrs=dict(seen.attrs))
 

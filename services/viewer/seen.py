@@ -190,7 +190,7 @@ def variable(request: Request, held: Held[Result], number: int, name: str) -> Se
     values, dims = describe.values_of(result, number, name)
     sel = selection(request.query_params.getlist("sel"), result.data, dims, values.shape)
     sel |= dict.fromkeys([dim for dim in dims if dim not in sel][:-2], 0)
-    values = values[tuple(sel.get(dim, slice(None)) for dim in dims)]
+    values = np.asarray(values[tuple(sel.get(dim, slice(None)) for dim in dims)])
     left = tuple(dim for dim in dims if dim not in sel)
     axes = {dim: describe.axis(result.data, dim) for dim in left}
     return Seen(held, number, name, values, left, axes, result.data[name].attrs, sel)

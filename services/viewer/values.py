@@ -176,6 +176,8 @@ class Values:
 def _index(request: Request, seen: Seen, n: int) -> int:
     name = ("y", "x")[n - seen.values.ndim]
     size = seen.values.shape[n]
+    if not size:
+        raise refused(name, request.query_params.get(name, ""), "of nothing: the array is empty")
     if name not in request.query_params:
         raise refused(name, "", f"a whole number from 0 to {size - 1}")
     return whole(request, name, 0, 0, max(size - 1, 0))

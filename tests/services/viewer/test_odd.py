@@ -1,0 +1,105 @@
+"""Whatever comes is shown or refused in words; nothing fails inside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import xarray as xr
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def dots(count: int) -> xr.Dataset:
+    rows = {"dot_v": ("dot", np.arange(count)), "dot_frame": ("dot", np.zeros(count, "i4"))}
+    return xr.Dataset(rows)
+
+
+def odd() -> dict[str, xr.Dataset]:
+    image = ("frame", "y", "x")
+    flags = {
+        "flag_values": np.arange(500, dtype=np.uint16),
+        "flag_meanings": " ".join(f"c{n}" for n in range(500)),
+    }
+    return {
+        "one": xr.Dataset({"v": (image, np.ones((1, 1, 1), "f4"))}),
+        "nan": xr.Dataset({"v": (image, np.full((1, 9, 9), np.nan))}),
+        "inf": xr.Dataset(
+            {"v": (image, np.array([[[np.inf, -np.inf], [1.0, np.nan]]]))},
+            {"y": [np.inf, 1.0], "x": [np.nan, np.nan]},
+        ),
+        "huge": xr.Dataset({"v": (image, np.array([[[1e308, -1e308]]]))}),
+        "empty": xr.Dataset({"v": (image, np.empty((1, 0, 5)))}),
+        "text": xr.Dataset({"v": ("frame", np.array([EVIL]), {"units": EVIL, "long_name": EVIL})}),
+        "complex": xr.Dataset({"v": (image, np.full((1, 2, 2), 3 + 4j))}),
+        "classes": xr.Dataset(
+            {"v": (image, np.arange(500, dtype=np.uint16).reshape(1, 20, 25), flags)}
+        ),
+        "points": dots(1_000_000),
+        "no rows": dots(0),
+        "deep": xr.Dataset({"v": (("frame", "a", "b", "y", "x"), np.ones((1, 2, 3, 2, 2)))}),
+        "nothing": xr.Dataset(attrs={EVIL: {"a": [EVIL]}}),
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(odd()))
+def test_an_odd_result_is_shown_or_refused_in_words(visit: Any, run: Any, kind: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(replace(run.result(0), data=odd()[kind]))
+        place = run.place(0)
+        for path in (
+            "results/latest",
+            f"results/{place}",
+            f"results/{place}/v",
+            f"results/{place}/v?enc=raw",
+            f"results/{place}/v?enc=f32&limits=0,1",
+            f"values/results/{place}/v?y=0&x=0",
+            f"region/results/{place}/v?roi=0,0,9,9",
+            f"profile/results/{place}/v?line=0,0,1,1",
+            f"tables/results/{place}/dot?limit=10",
+            f"export/results/{place}/v",
+            f"export/results/{place}/v?format=tiff",
+            f"export/results/{place}/v?format=csv",
+            f"export/results/{place}/v?format=h5",
+            f"export/results/{place}?format=h5",
+            "history",
+            "health",
+        ):
+            answer = await client.get(f"/api/v1/{path}")
+            assert answer.status_code in (200, 400, 404), (path, answer.text)
+            if "json" in answer.headers["content-type"]:
+                answer.json()
+            assert "text/html" not in answer.headers["content-type"]
+
+    visit(scenario)
+
+
+def test_a_very_large_image_is_looked_at_in_parts(visit: Any, run: Any, array: Any) -> None:
+    image = np.zeros((8192, 8192), "|u1")
+    image[8191, 8190] = 200
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.frame(0, image))
+        small = await client.get("/api/v1/frames/latest?size=512")
+        assert array(small).shape == (512, 512)
+        there = run.place(0)
+        said = (await client.get(f"/api/v1/values/frames/{there}?y=8191&x=8190")).json()
+        assert said["value"] == 200
+        picture = await client.get(f"/api/v1/export/frames/{there}?size=300")
+        assert picture.status_code == 200
+
+    visit(scenario)
+
+
+def test_a_run_that_comes_again_is_the_new_one(visit: Any, run: Any, array: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for value in (1, 2):
+            state.take(run.start)
+            state.take(run.frame(0, np.full((2, 2), value, "<u2")))
+        answer = await client.get(f"/api/v1/frames/{run.place(0)}?enc=raw")
+        assert (array(answer) == 2).all()
+
+    visit(scenario)
