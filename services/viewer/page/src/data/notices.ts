@@ -4,6 +4,11 @@ import { askJson, Refused, type Notice } from './wire';
 
 export type Link = 'joining' | 'joined' | 'lost' | 'strange';
 
+/** The newest notice, for who pulls pictures: it does not wait until the page drew the words. */
+export const newest: { notice: Notice | undefined } = { notice: undefined };
+/** The words of notices are drawn no more often. */
+const WORDS_MS = 250;
+
 /** Listens to the service's notices; joins again by itself. */
 export function useNotices(): { notice: Notice | undefined; at: number; link: Link } {
   const [heard, setHeard] = useState<{ notice: Notice | undefined; at: number }>({
@@ -15,8 +20,17 @@ export function useNotices(): { notice: Notice | undefined; at: number; link: Li
   useEffect(() => {
     let socket: WebSocket | undefined;
     let timer = 0;
+    let later = 0;
+    let drawn = false;
+    let at = 0;
     let tries = 0;
     let over = false;
+
+    function draw(): void {
+      later = 0;
+      drawn = true;
+      setHeard({ notice: newest.notice, at });
+    }
 
     function join(): void {
       const there = new URL('api/v1/notices', document.baseURI);
@@ -25,7 +39,9 @@ export function useNotices(): { notice: Notice | undefined; at: number; link: Li
       socket.onmessage = (event) => {
         tries = 0;
         setLink('joined');
-        setHeard({ notice: JSON.parse(String(event.data)) as Notice, at: performance.now() });
+        newest.notice = JSON.parse(String(event.data)) as Notice;
+        at = performance.now();
+        if (!later) later = window.setTimeout(draw, drawn ? WORDS_MS : 0);
       };
       socket.onclose = () => {
         if (over) return;
@@ -49,6 +65,7 @@ export function useNotices(): { notice: Notice | undefined; at: number; link: Li
     return () => {
       over = true;
       window.clearTimeout(timer);
+      window.clearTimeout(later);
       socket?.close();
     };
   }, []);

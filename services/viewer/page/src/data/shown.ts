@@ -1,6 +1,7 @@
 /** What is on the screen: fetched when the last of it was presented, so that nothing queues. */
 import { useEffect, useRef, useState } from 'react';
 import { askJson, askPicture, Refused, type Notice, type Picture, type Place, type ResultDoc } from './wire';
+import { newest as heard } from './notices';
 import { words } from '../words';
 
 /** A picture that a panel wants: of a variable of the result, or ('') the raw image. */
@@ -102,7 +103,8 @@ class Puller {
   }
 
   private async live(): Promise<Shown> {
-    const { notice, wishes, shown } = this.latest();
+    const { wishes, shown } = this.latest();
+    const notice = heard.notice ?? this.latest().notice;
     this.tried = undefined;
     if (!notice) return shown;
     const grown = notice.grown?.find(({ analysis }) => analysis === wishes.analysis);
