@@ -26,8 +26,11 @@ LIMIT = np.log(22.0)
 """log of the power over background from which a spot is found half of the time."""
 LOST = 0.15
 """Share of bright spots that are missed all the same (a neighbour's, an edge's, tilt)."""
-STEEP, OUT = 5.0, 0.12
-"""1/nm, and per 1/nm beyond, by which more are lost: the envelope of the lens."""
+STEEP, OUT = 5.0, 0.25
+"""1/nm, and per 1/nm beyond, by which more are lost: the envelope of the lens. Steeper than on
+average, as an envelope takes all the reflections beyond at once."""
+MOST = 0.95
+"""Largest share that is lost anyhow."""
 
 
 def brightness(
@@ -79,5 +82,5 @@ def _log_scatter(rest: np.ndarray) -> np.ndarray:
 
 def _missed(expected: np.ndarray, k: np.ndarray, wide: np.ndarray) -> np.ndarray:
     """Probability that a reflection of this expected log power is not found."""
-    lost = LOST + OUT * np.maximum(k - STEEP, 0)
+    lost = np.minimum(LOST + OUT * np.maximum(k - STEEP, 0), MOST)
     return np.asarray(lost + (1 - lost) * ndtr((LIMIT - np.maximum(expected, -50)) / wide))

@@ -13,6 +13,8 @@ STRAY = 0.05
 """Prior probability that a spot of a group belongs to something else."""
 SECOND = 0.1
 """Probability of a spot where two others add up."""
+RING = 0.03
+"""Relative difference below which two lengths are one."""
 WHOLE, HALF = 0.35, 0.1
 """Probability that a node of an unknown lattice is seen: of that of two strong spots, and between
 its nodes."""
@@ -38,6 +40,21 @@ class Spots:
     """log of power over local background."""
     row: np.ndarray
     """Row of each spot in the table it came from."""
+
+    @property
+    def shifted(self) -> np.ndarray:
+        """Variance of the relative error that the spots of each group share, [group].
+
+        The lens shifts reflections of one length alike; the more of a group's spots are of one
+        length, the more its lattice as a whole seems larger or smaller.
+        """
+        k = np.abs(self.k)
+        pairs = self.valid[:, :, None] & self.valid[:, None, :]
+        alike = pairs & (np.abs(np.log(k[:, :, None] / k[:, None, :])) < RING)
+        one = alike.sum(axis=(1, 2)) / np.maximum(pairs.sum(axis=(1, 2)), 1)
+        mean = np.where(self.valid, (self.radial / k) ** 2, 0).sum(axis=1)
+        mean = mean / np.maximum(self.valid.sum(axis=1), 1)
+        return np.asarray(one * mean / 2)
 
 
 def area(k_max: float) -> float:

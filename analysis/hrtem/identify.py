@@ -29,12 +29,12 @@ FEW = 3.0
 """Weight of the prior that all candidates are as abundant, in grains."""
 ROUNDS = 6
 """Passes until the abundances have settled."""
-STRAYS = 0.4
+STRAYS = 0.3
 """Probability, before looking, that a single spot or row is no candidate: a sum of others, a
 neighbour's."""
 STRANGE = 0.5
 """Share of grains of no candidate that have the structure of one, with a cell of another size."""
-CLIMBS = 4
+CLIMBS = 3
 """Maxima of the posterior of the correction that are climbed."""
 
 
@@ -100,7 +100,11 @@ def _weights(
     """Posterior probability of each vote, over all answers and with the abundances."""
     total = np.zeros(len(found))
     prior = np.append(np.full(len(known.phases), (1 - unknown) / len(known.phases)), unknown)
-    for p, answer in zip(belief.probability, belief.answers, strict=True):
+    likely = belief.probability > 0.01
+    shares = belief.probability * likely / belief.probability[likely].sum()
+    for p, answer in zip(shares, belief.answers, strict=True):
+        if not p:
+            continue
         off = found.at - answer.peak.at
         wide = np.linalg.inv(np.linalg.inv(found.precision) + answer.peak.covariance)
         loss = (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(found.precision)[1]) / 2
@@ -182,6 +186,7 @@ def _zones(said: Identity, spots: Spots, these: Readings, known: Candidates, pri
     group, seen = these.group, read(spots, these, known, prior.k_max)
     said.hkl[group], said.explained[group], said.zone[group] = seen.hkl, seen.used, seen.zone
     own = np.linalg.inv(seen.precision)
+    own[:, 0, 0] += spots.shifted[group]
     off = said.correction - seen.at
     said.strain[group] = off
     said.strain_sigma[group] = np.sqrt(np.diagonal(own + said.covariance, axis1=1, axis2=2))

@@ -201,7 +201,7 @@ def _weigh(
         known.sheets,
     )
     peak = best.peak + left + shine + known.pair_chance[these.pair]
-    precision, gain = _widened(best.precision, own)
+    precision, gain = _widened(best.precision, own, spots.shifted[these.group])
     return rows, best.at, precision, peak + gain, best.used.sum(axis=1)
 
 
@@ -233,12 +233,17 @@ def _nothing() -> tuple[np.ndarray, ...]:
     return number, np.zeros((0, 3)), np.zeros((0, 3, 3)), flat, number
 
 
-def _widened(precision: np.ndarray, own: Spread) -> tuple[np.ndarray, np.ndarray]:
+def _widened(
+    precision: np.ndarray, own: Spread, shifted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Let each grain's lattice differ by `own`: strain and tilt are its, not the image's.
 
-    The precision then, and what is lost (log) at the peak.
+    `shifted[n]` is the variance by which the lens moves all of its spots alike. Gives the precision
+    then, and what is lost (log) at the peak.
     """
-    wide = np.linalg.inv(np.linalg.inv(precision) + np.diag(own.values**2))
+    variance = np.linalg.inv(precision) + np.diag(own.values**2)
+    variance[:, 0, 0] += shifted
+    wide = np.linalg.inv(variance)
     return wide, (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(precision)[1]) / 2
 
 
