@@ -10,6 +10,7 @@ from ..stream.ledger import Run
 from ..stream.spool import Mark
 from .desk import GATHER, Receipt
 from .logs import logger
+from .spools import Spooled
 
 if TYPE_CHECKING:
     from .ingest import Ingest
@@ -61,11 +62,16 @@ class Gathering:
             desk.readers.pop(GATHER, None)  # it goes by itself
             return
         for key, spooled in self._ingest.spools.runs.items():
-            desk.tell(GATHER, spooled.tail | self._over(key))
+            self.tell(spooled, self._asked.get(key))
 
-    def _over(self, key: str) -> dict[str, Any]:
-        asked = self._asked.get(key)
-        return {} if asked is None else {"over": [asked.at.segment, asked.at.offset]}
+    def tell(self, spooled: Spooled, asked: Asked | None = None) -> None:
+        """Tell the gatherers how far the spool of a run goes, unless the run is closed.
+
+        With `asked` it is told as well that it has its last result.
+        """
+        if spooled.run in self._ingest.ledger.runs:
+            over = {} if asked is None else {"over": [asked.at.segment, asked.at.offset]}
+            self._ingest.desk.tell(GATHER, spooled.tail | over)
 
     def _result(self, receipt: Receipt) -> None:
         head = receipt.said
@@ -134,7 +140,7 @@ class Gathering:
         if asked is None or asked.answered != answered:
             since = now if asked is None else asked.since
             asked = self._asked[key] = Asked(answered, spooled.files.log.end, since)
-            ingest.desk.tell(GATHER, spooled.tail | self._over(key))
+            self.tell(spooled, asked)
         if now - asked.since < self._patience_s:
             return False
         self._alarm(

@@ -27,7 +27,7 @@ from . import status
 from .acceptance import Acceptance
 from .choosing import Choices
 from .closing import Closing
-from .desk import ARCHIVE, FOLLOWERS, GATHER, Desk, Receipt, Skipped
+from .desk import ARCHIVE, GATHER, Desk, Receipt, Skipped
 from .doors import results_door
 from .feeds import open_feed
 from .gathering import Gathering
@@ -313,8 +313,8 @@ class Ingest:
                 spooled.held_before = EVERYTHING
             if spooled.told != spooled.marks:
                 spooled.told = spooled.marks
-                for reader in FOLLOWERS:
-                    self.desk.tell(reader, spooled.tail)
+                self.desk.tell(ARCHIVE, spooled.tail)
+                self.gathering.tell(spooled)
 
     # the end
 

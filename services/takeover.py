@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import recovery
-from .desk import FOLLOWERS
+from .desk import ARCHIVE
 from .latency import Latencies
 from .logs import logger
 
@@ -66,8 +66,7 @@ class Takeover:
         self._say(found)
         ingest.spools.adopt(found.spooled)
         ingest.desk.announce(run.start)
-        for reader in FOLLOWERS:
-            ingest.desk.tell(reader, found.spooled.tail)
+        ingest.desk.tell(ARCHIVE, found.spooled.tail)
         ingest.gathering.restore(key, found.grown)
         if not own:
             ingest.closing.recovered[key] = len(run.account.received)
