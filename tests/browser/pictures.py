@@ -10,7 +10,7 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 FLAGS = runpy.run_path(str(Path(__file__).with_name("screenshot.py")))["FLAGS"]
 LARGEST = 300_000
 """Bytes of a picture."""
-VIEWS = (
+VIEWS: tuple[tuple[str, Literal["dark", "light"], tuple[int, int], list[str]], ...] = (
     # file, theme, width x height, keys
     ("page.png", "dark", (1280, 800), ["ArrowDown", "ArrowDown"]),
     ("page-light.png", "light", (1280, 800), ["ArrowDown"]),
@@ -35,8 +35,7 @@ def main() -> int:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
         for name, theme, (width, height), keys in VIEWS:
-            size = {"width": width, "height": height}
-            page = browser.new_page(viewport=size, color_scheme=theme)
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
             page.set_default_timeout(90_000)
             page.goto(url)
             page.wait_for_selector(".panel.tables tbody tr")

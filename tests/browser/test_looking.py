@@ -46,7 +46,12 @@ def test_a_box_is_measured_on_true_values(
     feed(0)
     opened()
     asked: list[str] = []
-    page.on("request", lambda request: "/region/" in request.url and asked.append(request.url))
+
+    def heard(request: Any) -> None:
+        if "/region/" in request.url:
+            asked.append(request.url)
+
+    page.on("request", heard)
     page.keyboard.press("b")
     dragged(page, (0.4, 0.4), (0.6, 0.55))
     fact = page.locator("[data-fact=mean]")
