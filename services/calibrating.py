@@ -139,4 +139,6 @@ def _how_to_apply(said: dict[str, Any]) -> str:
     event = said["accepted"]
     if isinstance(event, dict):
         return f"accepted by {event['by']} in {event['file']}: it holds from the next frame on"
+    if not said["enough"]:
+        return "nothing: the evidence is too little; more frames with grains tell more"
     return f"--accept, or --set 'analysis.settings.calibration={said['correction']}'"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..analysis.operators import Calibration, Operator
+from ..analysis.operators import AnalysisError, Calibration, Operator
 from ..stream.decompress import decode
 from ..stream.errors import FileError
 from ..stream.files import PixelSize, open_file
@@ -72,6 +72,9 @@ def looker(operator: Operator, pixel_size: PixelSize | None, uncalibrated: bool)
                 )
             for frame in recording.frames():
                 image = decode(next(iter(frame.channels.values())))
-                yield operator(image[None], known), frame.number
+                try:
+                    yield operator(image[None], known), frame.number
+                except AnalysisError as error:
+                    raise FileError(f"{path}: {error}") from error
 
     return look

@@ -83,8 +83,9 @@ def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> N
     bare = sum(item.pixel_size is None for item in items)
     if bare:
         page.text(
-            f"{bare} frames say no pixel size: what was found in them is given in pixels, and no "
-            "phase is identified. Give --pixel-size if you know it.",
+            f"{bare} frames say no pixel size: lengths in them are in pixels, and phases are named "
+            "by ratios and angles alone, of waves up to 10.7 pixels long; they are not among the "
+            "shares. Give --pixel-size if you know it.",
             "alarm",
         )
     if without or batch.gathered.refused:
