@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .stardist import StarDist, predict
+from .engines import Ask
+from .stardist import Config
 
 WHOLE = 1 << 21
 """Pixels that go through together: several small images, or a large one in pieces."""
@@ -21,32 +22,29 @@ Window = tuple[slice, slice]
 
 
 def answers(
-    net: StarDist, images: np.ndarray, *, half: bool = False, device: str = "cpu"
+    ask: Ask, config: Config, images: np.ndarray, together: int = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Give prob [Y, X] and dist [Y, X, ray], float32, of each normalised image of [n, y, x].
 
-    The same as `predict`, but what the layers hold at a time is bounded.
+    The same as `ask` gives for all, but at most `together` images and WHOLE pixels go through at a
+    time, so that what the layers hold is bounded.
     """
     pixels = images.shape[1] * images.shape[2]
     if pixels > WHOLE:
-        yield from (_pieced(net, image, half, device) for image in images)
+        yield from (_pieced(ask, config, image) for image in images)
         return
-    together = max(1, WHOLE // max(pixels, 1)) if device != "cpu" else 1
-    for start in range(0, len(images), together):
-        part = images[start : start + together]
-        yield from zip(*predict(net, part, half=half, device=device), strict=True)
+    step = max(1, min(together, WHOLE // max(pixels, 1)))
+    for start in range(0, len(images), step):
+        yield from zip(*ask(images[start : start + step]), strict=True)
 
 
-def _pieced(
-    net: StarDist, image: np.ndarray, half: bool, device: str
-) -> tuple[np.ndarray, np.ndarray]:
-    grid = net.config.grid
-    height, width = (-(-n // g) for n, g in zip(image.shape, grid, strict=True))
+def _pieced(ask: Ask, config: Config, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = (-(-n // g) for n, g in zip(image.shape, config.grid, strict=True))
     prob = np.empty((height, width), np.float32)
-    dist = np.empty((height, width, net.config.rays), np.float32)
-    for seen, inner, at in tiles((image.shape[0], image.shape[1]), net.config.block):
-        here = predict(net, image[seen][None], half=half, device=device)
-        cut, to = _places(inner, grid), _places(at, grid)
+    dist = np.empty((height, width, config.rays), np.float32)
+    for seen, inner, at in tiles((image.shape[0], image.shape[1]), config.block):
+        here = ask(image[seen][None])
+        cut, to = _places(inner, config.grid), _places(at, config.grid)
         prob[to], dist[to] = here[0][0][cut], here[1][0][cut]
     return prob, dist
 

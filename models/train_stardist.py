@@ -7,7 +7,7 @@ threads: sums in another order round otherwise.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,8 @@ RAY_SHARE = 0.06
 """Share of the places in particles whose rays are walked; all others teach probability alone."""
 FIRST_DISTANCE = 12.0
 """Pixels that every ray is before training."""
+AGAIN = 0.6
+"""Highest learning rate of a further cycle relative to the one before."""
 STREAMS = {"train": 0, "validate": 1, "test": 2}
 """Seeds of these never meet."""
 
@@ -37,6 +39,8 @@ class Recipe:
     """All that decides what is learned."""
 
     steps: int = 2400
+    cycles: int = 1
+    """Times that the learning rate rises and falls."""
     batch: int = 4
     """New fields for each step."""
     size: int = 160
@@ -51,6 +55,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse numbers that train nothing; ValueError says what is allowed."""
+        if not 1 <= self.cycles <= max(1, self.steps // 4):
+            raise ValueError(f"cycles must be from 1 to steps / 4, not {self.cycles}")
         for name, least in (("steps", 4), ("batch", 1), ("size", 32), ("base", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
@@ -102,8 +108,12 @@ class Generated:
         return [(normalised(one.image), one.labels) for one in made]
 
 
-Progress = Callable[[int, int, float], None]
-"""Is told (step, of steps, loss)."""
+class Progress(Protocol):
+    """Is told how far it is."""
+
+    def __call__(self, step: int, steps: int, /, *losses: float) -> None:
+        """Take note: the loss of learning, then that on what is held back if anything is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,21 @@ class Trained:
     """A network and how it came about."""
 
     net: StarDist
-    curve: list[tuple[int, float]]
-    """(step, mean loss since the point before)"""
+    curve: list[tuple[float, ...]]
+    """(step, mean loss since the point before), and the loss on what is held back if any is"""
     seconds: float
     """CPU time."""
+    best: int
+    """The step whose weights these are."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What isn't learned from, and says when to stop."""
+
+    samples: Sequence[Samples]
+    patience: int = 8
+    """Points of the curve without a better one after which training ends."""
 
 
 def fresh(config: Config) -> StarDist:
@@ -132,19 +153,29 @@ def fresh(config: Config) -> StarDist:
 
 
 def train(
-    recipe: Recipe, source: Source | None = None, progress: Progress | None = None
+    recipe: Recipe,
+    source: Source | None = None,
+    progress: Progress | None = None,
+    start: StarDist | None = None,
+    held: Held | None = None,
 ) -> Trained:
-    """Train a network by `recipe` on `source` (default: the generator)."""
+    """Train a network by `recipe` on `source` (default: the generator).
+
+    It goes on from `start` if there is one. With `held` it ends early, and the weights are those of
+    the best point of the curve.
+    """
     started = time.process_time()
     torch.manual_seed(recipe.seed)
     source = source or Generated(recipe.size)
-    net = fresh(recipe.config)
-    optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate, total_steps=recipe.steps, pct_start=max(0.05, 2 / recipe.steps)
-    )
-    curve, recent = [], []
+    net = fresh(recipe.config) if start is None else _copy(start)
+    optimiser, schedule = _cycle(net, recipe, 0)
+    curve: list[tuple[float, ...]] = []
+    recent: list[float] = []
+    keeper = Keeper(held)
+    length = -(-recipe.steps // recipe.cycles)
     for step in range(recipe.steps):
+        if step and step % length == 0:
+            optimiser, schedule = _cycle(net, recipe, step // length)
         loss = learn(net, draw(recipe, source, step))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -153,11 +184,65 @@ def train(
         schedule.step()
         recent.append(float(loss.detach()))
         if (step + 1) % EVERY == 0 or step + 1 == recipe.steps:
-            curve.append((step + 1, float(np.mean(recent))))
+            curve.append((step + 1, float(np.mean(recent)), *keeper.judge(net, step + 1)))
             recent = []
             if progress:
-                progress(step + 1, recipe.steps, curve[-1][1])
-    return Trained(net.eval(), curve, time.process_time() - started)
+                progress(step + 1, recipe.steps, *curve[-1][1:])
+            if keeper.enough:
+                break
+    best = keeper.restore(net, int(curve[-1][0]))
+    return Trained(net.eval(), curve, time.process_time() - started, best)
+
+
+def _cycle(
+    net: StarDist, recipe: Recipe, number: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    rate, length = recipe.rate * AGAIN**number, -(-recipe.steps // recipe.cycles)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=length, pct_start=max(0.05, 2 / length)
+    )
+    return optimiser, schedule
+
+
+class Keeper:
+    """Keeps the weights of the best point of the curve."""
+
+    def __init__(self, held: Held | None) -> None:
+        self.held = held
+        self.least = float("inf")
+        self.best = self.waited = 0
+        self.state: dict[str, torch.Tensor] = {}
+
+    def judge(self, net: StarDist, step: int) -> tuple[float, ...]:
+        """Give the loss on what is held back, if anything is."""
+        if self.held is None:
+            return ()
+        with torch.no_grad():
+            loss = float(np.mean([float(learn(net, one)) for one in self.held.samples]))
+        self.waited += 1
+        if loss < self.least:
+            self.least, self.best, self.waited = loss, step, 0
+            self.state = {name: value.clone() for name, value in net.state_dict().items()}
+        return (loss,)
+
+    @property
+    def enough(self) -> bool:
+        """Whether nothing became better for long."""
+        return self.held is not None and self.waited >= self.held.patience
+
+    def restore(self, net: StarDist, last: int) -> int:
+        """Put the best weights back; give their step."""
+        if not self.state:
+            return last
+        net.load_state_dict(self.state)
+        return self.best
+
+
+def _copy(net: StarDist) -> StarDist:
+    same = StarDist(net.config)
+    same.load_state_dict(net.state_dict())
+    return same.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
 def draw(recipe: Recipe, source: Source, step: int, stream: str = "train") -> Samples:

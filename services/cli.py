@@ -271,6 +271,12 @@ def _bench(commands: Commands) -> None:
     sub.add_argument(
         "--minutes", type=float, help="that fifty viewers look on, of viewer (default: 15 s)"
     )
+    sub.add_argument(
+        "--official",
+        type=Path,
+        metavar="PYTHON",
+        help="an interpreter with stardist and tensorflow, for the anchor of particles",
+    )
     sub.add_argument("--rounds", type=int, default=5, help="of A/B each (default 5)")
     sub.add_argument("--frames", type=int, help="a round (default: by case)")
     sub.add_argument(
@@ -419,14 +425,23 @@ def _expansion(text: str) -> float:
 def _train(commands: Commands) -> None:
     sub = commands.add_parser(
         "train",
-        help="a network, from generated data alone",
-        description="Train a network on spectra that are generated as they are needed, never on "
+        help="a network, from generated data alone or from your own pictures",
+        description="Train a network on data that are generated as they are needed, never on "
         "real ones, and write its weights and its card. The same seed gives the same weights on "
-        "the same machine.",
+        "the same machine. With --data, nmc-stardist goes on learning from your own annotated "
+        "pictures until those that are held back get no better.",
     )
-    sub.add_argument("network", choices=("hrtem-unet",), help="which")
-    sub.add_argument("--steps", type=int, default=1300, help="of the training (default 1300)")
-    sub.add_argument("--samples", type=int, help="spectra in all (default: 40 a step)")
+    sub.add_argument("network", choices=("hrtem-unet", "nmc-stardist"), help="which")
+    sub.add_argument("--steps", type=int, help="of the training (default: by network)")
+    sub.add_argument("--samples", type=int, help="hrtem-unet: spectra in all (default: 40 a step)")
+    sub.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="nmc-stardist: pictures with outlines (VIA JSON) or images of labels "
+        "(images/ and labels/, or NAME_labels.tif beside NAME.tif)",
+    )
+    sub.add_argument("--name", help="with --data: of the new network (default: by folder)")
     sub.add_argument("--seed", type=int, default=1, help="of all that is random (default 1)")
     sub.add_argument(
         "--out", type=Path, default=Path("weights"), metavar="DIR", help="default: weights"
@@ -438,7 +453,7 @@ def _train(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="TRUTH.npz",
-        help="images with truth that fix temperature and thresholds",
+        help="hrtem-unet: images with truth that fix temperature and thresholds",
     )
     sub.add_argument("--json", action="store_true", help=JSON_HELP)
     sub.set_defaults(command=_lazy("training", "command"))

@@ -14,6 +14,7 @@ import numpy as np
 from ..models.weights import Card, WeightsError, load, save, write_card
 from .evaluate import read
 
+STEPS = 1300
 QUICK = {"steps": 30, "fields": 2, "tiles": 4, "pictures": 3}
 """To try the machinery: half a minute at most; such a network finds little."""
 NULLS = 40
@@ -26,7 +27,9 @@ CLEAR = "\r\x1b[K"
 
 def command(args: argparse.Namespace) -> int:
     """Train, write weights and card, calibrate if images with truth are given; print the card."""
-    numbers: dict[str, int] = QUICK if args.quick else {"steps": args.steps}
+    if args.network == "nmc-stardist":
+        return _particles(args)
+    numbers: dict[str, int] = QUICK if args.quick else {"steps": args.steps or STEPS}
     if args.samples is not None:
         per_step = max(4, args.samples // numbers["steps"])
         numbers = {**numbers, "tiles": 6, "fields": max(1, per_step // 8)}
@@ -42,6 +45,17 @@ def command(args: argparse.Namespace) -> int:
     short = {key: value for key, value in card.facts.items() if key != "curve"}
     sys.stdout.write(json.dumps(short, indent=None if args.json else 1) + "\n")
     return 0
+
+
+def _particles(args: argparse.Namespace) -> int:
+    try:
+        from .learning import command as learn
+
+        return learn(args)
+    except ImportError as error:
+        raise WeightsError(
+            f"training needs {error.name}: pip install 'beamside[networks]'"
+        ) from error
 
 
 def trained(name: str, out: Path, *, seed: int, quiet: bool = False, **numbers: int) -> Card:

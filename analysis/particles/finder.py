@@ -19,6 +19,7 @@ from .sizing import typical_diameter
 from .stars import Stars, star_maps
 from .volume import ParticleVolume
 
+ENGINES = ("auto", "torch", "openvino")
 SCALES = (1 / 32, 4.0)
 """Limits of how much a slice is resampled."""
 AS_IT_IS = 0.1
@@ -43,8 +44,13 @@ class ParticleFinder:
     exact: bool = False
     """Look at every candidate as the official package does: up to ten times the time, and the same
     particles but for few in a hundred."""
-    half: bool = False
-    """Compute in bfloat16: quicker where the processor has AMX or AVX512-BF16; always on a GPU."""
+    refine: bool = True
+    """Improve outlines by what other places of the same particle say; the official package doesn't.
+    """
+    engine: str = "auto"
+    """torch, openvino, or auto: OpenVINO on the CPU where it is installed, else torch."""
+    half: bool | None = None
+    """Compute in bfloat16. Not given: on a GPU, and on processors made for it (AMX, for one)."""
     device: str = "auto"
     """cpu, cuda, or auto: the GPU where there is one."""
 
@@ -56,6 +62,8 @@ class ParticleFinder:
                 raise ValueError(f"{name} must be above 0, not {value!r}")
         if self.particle_um is not None and self.particle_px is not None:
             raise ValueError("give particle_um or particle_px, not both")
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine is {', '.join(ENGINES)}, not {self.engine!r}")
         for name in ("probability", "overlap"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
@@ -74,7 +82,7 @@ class ParticleFinder:
         cleaned = [clean(to_host(image)) for image in images]
         slices = [image for image, _ in cleaned]
         notes = [f"frame {n}: {text}" for n, (_, said) in enumerate(cleaned) for text in said]
-        network = model(self.model, self.half, self.device)
+        network = model(self.model, self.engine, self.half, self.device)
         diameter, source = self._diameter(slices, network, pixel)
         found = self._found(slices, network, self._scale(network, diameter))
         data = assemble(found, slices, pixel)
@@ -124,7 +132,7 @@ class ParticleFinder:
         if seen:
             maps = star_maps([slices[n] for n in seen], network, scale)
             for number, one in zip(seen, maps, strict=True):
-                stars[number] = select(one, prob, nms, exact=self.exact)
+                stars[number] = select(one, prob, nms, exact=self.exact, refine=self.refine)
         return [drawn(one, (shape[0], shape[1])) for one in stars]
 
     def _attributes(

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 IGNORED = 0.4
@@ -55,28 +54,46 @@ def tallies(
     """
     if valid is not None:
         true, said = _within(true, valid), _within(said, valid)
-    shared, true_area, said_area = overlaps(true, said)
-    union = true_area[:, None] + said_area[None, :] - shared
-    iou = shared / np.maximum(union, 1)
-    hidden = np.zeros(len(said_area), bool)
+    pairs = overlaps(true, said)
+    hidden = np.zeros(len(pairs.said_area), bool)
     if ignore is not None:
         numbers = np.unique(said[said > 0])
-        inside = np.bincount(
-            np.searchsorted(numbers, said[ignore & (said > 0)]), minlength=len(numbers)
-        )
-        hidden = inside >= IGNORED * said_area
-    return {least: _tally(iou, least, hidden) for least in THRESHOLDS}
+        of = np.searchsorted(numbers, said[ignore & (said > 0)])
+        hidden = np.bincount(of, minlength=len(numbers)) >= IGNORED * pairs.said_area
+    return {least: _tally(pairs, least, hidden) for least in THRESHOLDS}
 
 
-def overlaps(true: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count the pixels that each pair of labels shares [true, said], and those of each label."""
+@dataclass(frozen=True)
+class Pairs:
+    """Labels of two images that share pixels; numbers count the labels of each image from 0."""
+
+    true: np.ndarray
+    said: np.ndarray
+    iou: np.ndarray
+    """float64 [pair], intersection over union"""
+    true_area: np.ndarray
+    """Pixels of every label, those that meet none as well."""
+    said_area: np.ndarray
+
+
+def overlaps(true: np.ndarray, said: np.ndarray) -> Pairs:
+    """Find the labels that share pixels; 0 is background."""
     numbers_true, of_true = np.unique(true, return_inverse=True)
     numbers_said, of_said = np.unique(said, return_inverse=True)
-    many = len(numbers_said)
-    pairs = of_true.ravel() * many + of_said.ravel()
-    table = np.bincount(pairs, minlength=len(numbers_true) * many).reshape(-1, many)
-    rows, columns = numbers_true > 0, numbers_said > 0
-    return table[rows][:, columns], table.sum(axis=1)[rows], table.sum(axis=0)[columns]
+    keys = of_true.ravel().astype(np.int64) * len(numbers_said) + of_said.ravel()
+    pairs, shared = np.unique(keys, return_counts=True)
+    row, column = np.divmod(pairs, max(len(numbers_said), 1))
+    area_true, area_said = np.bincount(of_true.ravel()), np.bincount(of_said.ravel())
+    iou = shared / (area_true[row] + area_said[column] - shared)
+    first_true, first_said = (int(n.size and n[0] == 0) for n in (numbers_true, numbers_said))
+    both = (row >= first_true) & (column >= first_said)
+    return Pairs(
+        row[both] - first_true,
+        column[both] - first_said,
+        iou[both],
+        area_true[first_true:],
+        area_said[first_said:],
+    )
 
 
 def _within(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -87,23 +104,22 @@ def _within(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.asarray(kept[labels] * valid)
 
 
-def _tally(iou: np.ndarray, least: float, hidden: np.ndarray) -> Tally:
-    """Match so that most pairs reach `least`; the overlap decides between equal ones."""
-    many_true, many_said = iou.shape
-    if not min(iou.shape):
-        return Tally(0, many_said, int(hidden.sum()), many_true)
-    gain = (iou >= least) + iou / (2 * min(iou.shape))
-    row, column = linear_sum_assignment(-gain)
-    good = iou[row, column] >= least
-    hits = int(good.sum())
-    unmatched = np.ones(many_said, bool)
-    unmatched[column[good]] = False
+def _tally(pairs: Pairs, least: float, hidden: np.ndarray) -> Tally:
+    """Match at one threshold; above one half no label has more than one partner.
+
+    At exactly one half it may have two: each is taken once.
+    """
+    good = np.flatnonzero(pairs.iou >= least)
+    for side in (pairs.true, pairs.said):
+        good = good[np.unique(side[good], return_index=True)[1]]
+    unmatched = np.ones(len(pairs.said_area), bool)
+    unmatched[pairs.said[good]] = False
     return Tally(
-        hits,
-        many_said - hits,
+        len(good),
+        int(unmatched.sum()),
         int((hidden & unmatched).sum()),
-        many_true - hits,
-        float(iou[row, column][good].sum()),
+        len(pairs.true_area) - len(good),
+        float(pairs.iou[good].sum()),
     )
 
 

@@ -14,10 +14,15 @@ from ...models.weights import SHIPPED, Card, WeightsError, load_stardist
 from ..operators import AnalysisError
 
 if TYPE_CHECKING:
+    from ...models.engines import Ask
     from ...models.stardist import StarDist
 
 NAME = "nmc-stardist"
 """The network that comes with beamside."""
+
+
+TOGETHER = 16
+"""Slices that a GPU computes at a time; a CPU gains nothing by more than one."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,9 @@ class Model:
 
     net: StarDist
     card: Card
-    half: bool = False
-    """Compute in bfloat16."""
-    device: str = "cpu"
+    ask: Ask
+    """What computes it."""
+    together: int = 1
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -54,34 +59,31 @@ class Model:
         """Give prob [Y, X] and dist [Y, X, ray] of each normalised image of [n, y, x]."""
         from ...models.tiled import answers
 
-        return answers(self.net, images, half=self.half, device=self.device)
+        return answers(self.ask, self.net.config, images, self.together)
 
 
 @lru_cache(maxsize=4)
-def model(name: str = NAME, half: bool = False, device: str = "auto") -> Model:
+def model(
+    name: str = NAME, engine: str = "auto", half: bool | None = None, device: str = "auto"
+) -> Model:
     """Load a network once; AnalysisError says what is missing.
 
-    `name` is that of a shipped network, or the path of a card (FOLDER/NAME or FOLDER/NAME.json).
+    `name` is that of a shipped network, or the path of a card (FOLDER/NAME or FOLDER/NAME.json);
+    `engine`, `half` and `device` as in `models.engines.engine`.
     """
     path = Path(name)
     plain = path.name == name and path.suffix != ".json"
     folder = SHIPPED if plain else path.parent
     try:
+        from ...models import engines
+
         net, card = load_stardist(name if plain else path.name.removesuffix(".json"), folder)
+        ask = engines.engine(net, engine, half, device)
     except ImportError as error:
         raise AnalysisError(
-            f"the particle network needs {error.name}: pip install 'beamside[networks]'"
+            f"the particle network needs {error.name}: pip install 'beamside[networks]', for the "
+            "engine openvino 'beamside[openvino]'"
         ) from error
-    except WeightsError as error:
+    except (WeightsError, ValueError) as error:
         raise AnalysisError(str(error)) from error
-    on = _device(device)
-    return Model(net, card, half or on != "cpu", on)
-
-
-def _device(name: str) -> str:
-    """Give the device that torch shall use; `auto` is the GPU where there is one."""
-    import torch
-
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return Model(net, card, ask, 1 if engines.resolved(device) == "cpu" else TOGETHER)

@@ -19,7 +19,7 @@ from ...models.rays import directions
 from .model import Model
 
 BORDER = 2
-"""Places along the edge of a slice that give no candidate, as in the official package."""
+"""Places along the edge of a padded slice that give no candidate, as in the official package."""
 PEAK = 3
 """Places a side in which the fast reduction keeps only the most probable."""
 
@@ -67,6 +67,19 @@ class Maps:
     """Pixels of the network (y, x) for one place."""
     scale: float
     """Pixels of the network for one of the image."""
+    block: tuple[int, int] = (1, 1)
+    """The slice was padded at its far edges to multiples of so many pixels of the network."""
+
+    def border(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Places along the near and far edge of y and of x that give no candidate.
+
+        As in the official package: BORDER places of the padded slice.
+        """
+        y, x = (
+            (BORDER, max(0, BORDER - (-n * g % b) // g))
+            for n, g, b in zip(self.prob.shape, self.grid, self.block, strict=True)
+        )
+        return y, x
 
     def offsets(self) -> np.ndarray:
         """Way from each place to the centroid of its star, float32 [Y, X, (y, x)], network pixels.
@@ -85,7 +98,7 @@ def star_maps(
     """Ask the network about each slice of `images` [n, y, x], enlarged by `scale`."""
     seen = np.stack([model.scaled(normalised(image), scale) for image in images])
     for prob, dist in model.answers(seen):
-        yield Maps(prob, dist, model.grid, scale)
+        yield Maps(prob, dist, model.grid, scale, model.net.config.block)
 
 
 def candidates(maps: Maps, threshold: float, *, reduced: bool = False) -> Stars:
@@ -95,7 +108,9 @@ def candidates(maps: Maps, threshold: float, *, reduced: bool = False) -> Stars:
     fewer, and nearly the same particles in the end.
     """
     wanted = maps.prob > threshold
-    wanted[:BORDER] = wanted[-BORDER:] = wanted[:, :BORDER] = wanted[:, -BORDER:] = False
+    for places, (near, far) in zip((wanted, wanted.T), maps.border(), strict=True):
+        places[:near] = False
+        places[len(places) - far :] = False
     if reduced:
         wanted &= maps.prob == ndimage.maximum_filter(maps.prob, PEAK)
     place = np.argwhere(wanted)

@@ -16,8 +16,8 @@ from scipy.spatial import cKDTree
 from .overlap import shared_areas
 from .stars import Stars
 
-FEW = 1500
-"""Stars up to which all pairs are looked at together."""
+FEW = 100_000
+"""Pairs within reach of each other up to which all are looked at together."""
 ALMOST = np.float32(1e-9)
 
 
@@ -38,8 +38,12 @@ def suppress(stars: Stars, threshold: float) -> Stars:
     """Keep what no more probable star that is kept overlaps by more than `threshold`."""
     order = np.argsort(-stars.prob, kind="stable")
     stars = stars.keep(order)
-    chosen = _together if len(stars) <= FEW else _in_turn
-    return stars.keep(chosen(_discs(stars), threshold))
+    if len(stars) < 2:
+        return stars
+    discs = _discs(stars)
+    tree, reach = cKDTree(discs.centre), 2 * float(discs.outer.max())
+    few = tree.count_neighbors(tree, reach) <= 2 * FEW
+    return stars.keep((_together if few else _in_turn)(discs, tree, threshold))
 
 
 def _discs(stars: Stars) -> Discs:
@@ -103,12 +107,10 @@ def _overlap(discs: Discs, one: np.ndarray, two: np.ndarray, threshold: float) -
     return too_much
 
 
-def _together(discs: Discs, threshold: float) -> np.ndarray:
+def _together(discs: Discs, tree: cKDTree, threshold: float) -> np.ndarray:
     """Look at all pairs at once; then decide in turn."""
     kept = np.ones(len(discs.area), bool)
-    if len(kept) < 2:
-        return kept
-    pairs = cKDTree(discs.centre).query_pairs(2 * discs.outer.max(), output_type="ndarray")
+    pairs = tree.query_pairs(2 * discs.outer.max(), output_type="ndarray")
     one, two = pairs.min(axis=1), pairs.max(axis=1)
     apart = np.hypot(*(discs.centre[one] - discs.centre[two]).T)
     near = apart < discs.outer[one] + discs.outer[two]
@@ -122,10 +124,10 @@ def _together(discs: Discs, threshold: float) -> np.ndarray:
     return kept
 
 
-def _in_turn(discs: Discs, threshold: float) -> np.ndarray:
+def _in_turn(discs: Discs, tree: cKDTree, threshold: float) -> np.ndarray:
     """Let each that stays drop its neighbours; those are never looked at again."""
     kept = np.ones(len(discs.area), bool)
-    tree, reach = cKDTree(discs.centre), float(discs.outer.max())
+    reach = float(discs.outer.max())
     for number in range(len(kept)):
         if not kept[number]:
             continue

@@ -67,7 +67,7 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
         elif name == "particles":
             from .particles import measure as measure_particles
 
-            yield from measure_particles()
+            yield from measure_particles(args.rounds, args.official)
         elif name == "latency":
             from .latency import measure_latency
 
