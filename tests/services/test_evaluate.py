@@ -114,11 +114,13 @@ def test_one_who_knows_the_truth_is_always_right(
 def test_the_command_prints_one_json_object_or_a_table(
     files: tuple[list[Path], list[Phantom]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    args = argparse.Namespace(truth=files[0], assignments=["k_max=8.0"], json=True, out=None)
+    args = argparse.Namespace(
+        truth=files[0], assignments=["k_max=8.0"], json=True, out=None, analysis="hrtem"
+    )
     assert command(args) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["vacuum_false"] == 0.0
     args = argparse.Namespace(
-        truth=files[0], assignments=[], json=False, out=tmp_path / "kept.json"
+        truth=files[0], assignments=[], json=False, out=tmp_path / "kept.json", analysis="hrtem"
     )
     assert command(args) == 0
     assert set(json.loads(args.out.read_text())) == {"command", "machine", "result"}

@@ -15,6 +15,7 @@ def frame(area: float, posterior: tuple[float, float] = (1.0, 0.0)) -> xr.Datase
     """One grain of `area` nm2 in 100 nm2 of specimen, beside as much vacuum."""
     classes = np.zeros((1, 20, 40), np.uint8)
     classes[0, :, :20] = 1
+    classes[0, : round(area / 5), :20] = 3  # the first phase; a pixel is .25 nm2
     edge = (np.arange(20) + 0.5) * 0.5, (np.arange(40) + 0.5) * 0.5
     return xr.Dataset(
         {

@@ -154,7 +154,7 @@ def test_slices_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             {"img": np.zeros((4, 4)), "labels": np.zeros((4, 4), int), "particle_px": -3.0},
             "particle_px must be one number above 0",
         ),
-        ({"volume": np.zeros((2, 2, 2))}, "volume"),
+        ({"volume": np.zeros((2, 2, 2))}, "no 'img' in it"),
     ],
 )
 def test_files_without_truth_are_refused_in_words(
