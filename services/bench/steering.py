@@ -155,7 +155,7 @@ class _Added:
 
     def __call__(self, message: Any) -> None:
         frames = getattr(message, "frames", ())
-        if frames and message.run == self._run and message.error is None:
+        if frames and message.run == self._run and message.analysis == "quality":
             took = self._feed.heard_ns - self._sent[frames[0]]
             self.ms.append(took / 1e6 - message.seconds * 1e3)
 
