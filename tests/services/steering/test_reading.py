@@ -24,7 +24,7 @@ from .camera import Camera
 from .conftest import Service
 
 
-def soon(what: Any, seconds: float = 5) -> bool:
+def soon(what: Any, seconds: float = 20) -> bool:
     until = time.monotonic() + seconds
     while not what() and time.monotonic() < until:
         time.sleep(0.005)
