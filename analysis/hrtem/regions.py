@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ SEED = 9.0
 """Envelope power over noise that a region must reach somewhere."""
 HALF = 0.25
 """Half maximum of the amplitude, as power."""
+FAINT = 0.02
+"""Power over that of the strongest region of a reflection from which another one beside it, on the
+skirts of its envelope, is believed: fringes that the lens carries off are weaker."""
 FLAT = np.zeros((3, 3, 3), int)
 FLAT[1] = 1
 
@@ -55,7 +59,9 @@ def regions(
 
     `power[reflection, y, x]` are squared amplitudes, `noise[reflection]` what noise alone would
     leave, `support[reflection, y, x]` where the reflection was seen (bool). A region reaches SEED,
-    touches the support, and ends where the amplitude falls to half of its maximum.
+    touches the support, and ends where the amplitude falls to half of its maximum. What stands
+    beyond that, with a maximum of its own and less than half of its amplitude between, is another
+    region: a second grain that shows nearly the same k, but weaker.
     """
     above = power > (NOISE * noise)[:, None, None]
     labels, count = scipy.ndimage.label(above, structure=FLAT)
@@ -69,15 +75,58 @@ def regions(
     good = top > SEED * noise[component]
     inside = good[label] & (strength > HALF * top[label])
     number = (np.cumsum(good) - 1)[label[inside]]
+    beside = good[label] & ~inside & (strength > FAINT * top[label])
+    beside &= support.ravel()[flat] & (strength > SEED * noise[component[label]])
+    first = [(number, flat[inside], component[good], top[good])]
+    more = _weaker(power, flat[beside], NOISE * noise, int(good.sum()))
+    number, place, rows, most = map(np.concatenate, zip(*first, *more, strict=True))
     return _table(
         number,
-        flat[inside],
-        strength[inside],
-        component[good],
-        (top / noise[component])[good],
+        place,
+        power.ravel()[place],
+        rows,
+        most / noise[rows],
         power.shape,
         pixel,
     )
+
+
+def _weaker(
+    power: np.ndarray, places: np.ndarray, floor: np.ndarray, taken: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Regions about the maxima among `places` (flat) that no stronger one reaches over half.
+
+    `floor[reflection]` is the least power. Gives of each: its number (from `taken` up) and the
+    place (flat) of each of its samples, its reflection, and its largest power.
+    """
+    tops = places[_maxima(power, places)]
+    size = power.shape[1] * power.shape[2]
+    for top in tops[np.argsort(-power.ravel()[tops], kind="stable")].tolist():
+        row, at = divmod(top, size)
+        one, most = power[row], power[row].ravel()[at]
+        island = scipy.ndimage.label(one > max(HALF * most, floor[row]), FLAT[1])[0].ravel()
+        own = np.flatnonzero(island == island[at])
+        if one.ravel()[own].max() > most:
+            continue
+        yield (
+            np.full(len(own), taken),
+            row * size + own,
+            np.array([row]),
+            np.array([most]),
+        )
+        taken += 1
+
+
+def _maxima(power: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Which of `places` exceed their eight neighbours; envelopes are periodic."""
+    row, y, x = np.unravel_index(places, power.shape)
+    near = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
+    beside = power[
+        row[:, None],
+        (y[:, None] + near[:, 0]) % power.shape[1],
+        (x[:, None] + near[:, 1]) % power.shape[2],
+    ]
+    return np.asarray((power[row, y, x][:, None] > beside).all(axis=1))
 
 
 def union(mask: scipy.sparse.csr_array, shape: tuple[int, int]) -> np.ndarray:

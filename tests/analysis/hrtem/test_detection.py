@@ -192,6 +192,14 @@ def test_two_grains_with_one_k_are_two_regions() -> None:
     assert sorted(found.regions.y.round()) == [6, 20]
 
 
+def test_a_weaker_grain_beside_a_strong_one_of_nearly_the_same_k_is_a_region_too() -> None:
+    image = noise((512, 512), 13) + 4 * fringes((512, 512), 1.0, 3.5, (5.5, 5.5), 3.5)
+    image += 1.4 * fringes((512, 512), 1.05, 3.46, (12.5, 12.5), 2.2)
+    found = reflections(image)
+    assert sorted(found.regions.y.round()) == pytest.approx([5.5, 12.5], abs=0.6)
+    assert np.hypot(found.ky - 1.05, found.kx - 3.46)[found.regions.y > 9].max() < 0.02
+
+
 def test_side_lobes_of_a_strong_sharp_grain_are_no_spots() -> None:
     image = noise((700, 700), 12) + 8 * fringes((700, 700), 3.0, 2.0, (10, 10), 2.5)
     assert len(reflections(image)) == 1
