@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,14 +51,21 @@ class Batch:
     """Frames of one run that are analysed together."""
 
     run: str
+    opened: float
     frames: list[Frame] = field(default_factory=list)
-    opened: float = field(default_factory=time.monotonic)
 
 
 class Processor:
     """Collects batches by size and age, and answers each with a result."""
 
-    def __init__(self, settings: AnalysisSettings, operator: Operator, desk: DeskReader) -> None:
+    def __init__(
+        self,
+        settings: AnalysisSettings,
+        operator: Operator,
+        desk: DeskReader,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
         self.settings = settings
         self.operator = operator
         self.desk = desk
@@ -136,11 +143,11 @@ class Processor:
     def _patience_ms(self) -> int:
         if self.batch is None:
             return 200
-        age = (time.monotonic() - self.batch.opened) * 1e3
+        age = (self.clock() - self.batch.opened) * 1e3
         return max(0, min(200, round(self.settings.batch_age_ms - age)))
 
     def _due(self, batch: Batch) -> bool:
-        old = (time.monotonic() - batch.opened) * 1e3 >= self.settings.batch_age_ms
+        old = (self.clock() - batch.opened) * 1e3 >= self.settings.batch_age_ms
         return old or len(batch.frames) >= self.settings.batch_size
 
     def _collect(self, frame: Frame) -> None:
@@ -150,7 +157,7 @@ class Processor:
         ):
             self._answer(batch)
         if self.batch is None:
-            self.batch = Batch(frame.run)
+            self.batch = Batch(frame.run, self.clock())
         self.batch.frames.append(frame)
 
     def _layout(self, frame: Frame) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,11 +21,15 @@ METHODS = {
 }  # fmt: skip
 
 
-def sources() -> Iterator[tuple[Path, ast.Module]]:
-    for room in ROOMS:
-        for file in (ROOT / room).rglob("*.py"):
-            if "node_modules" not in file.parts:
-                yield file.relative_to(ROOT), ast.parse(file.read_text())
+@cache
+def sources() -> tuple[tuple[Path, ast.Module], ...]:
+    """Every source of the house with its syntax tree; parsed once."""
+    files = (file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
+    return tuple(
+        (file.relative_to(ROOT), ast.parse(file.read_text()))
+        for file in files
+        if "node_modules" not in file.parts
+    )
 
 
 def keyword(call: ast.Call, name: str) -> object:

@@ -1,5 +1,5 @@
-"""HRTEM: which crystal phases are where."""
+"""HRTEM: which crystal phases are where.
 
-from .mapper import PhaseMapper
-
-__all__ = ["PhaseMapper"]
+Imports nothing: every process of the service asks for the library of phases, and the mapper with
+its scipy costs each a second of CPU at the start. The analysis itself is `mapper.PhaseMapper`.
+"""

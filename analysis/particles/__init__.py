@@ -1,5 +1,1 @@
-"""Particles: from slices of an electrode to the damage of every particle."""
-
-from .finder import ParticleFinder
-
-__all__ = ["ParticleFinder"]
+"""Particles: from slices of an electrode to the damage of every particle (`finder`)."""

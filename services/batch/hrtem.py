@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from ...analysis import operators
-from ...analysis.hrtem import PhaseMapper
 from ...analysis.hrtem.abundance import Abundance
 from ...analysis.hrtem.applied import WORDS
+from ...analysis.hrtem.mapper import PhaseMapper
 from ...analysis.hrtem.selfcal import SelfCalibration
 from ...analysis.hrtem.spacings import Spacings
 from ...stream.messages import Result

@@ -75,7 +75,7 @@ def resident_mb() -> float:
 
 def main() -> None:
     """Measure in this process and print the cost."""
-    from ...analysis.hrtem import PhaseMapper
+    from ...analysis.hrtem.mapper import PhaseMapper
     from ...analysis.operators import Calibration
     from ...models.phantoms.hrtem import mosaic
 

@@ -29,7 +29,7 @@ def main() -> None:
 
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    with np.load(sys.argv[1]) as file:
+    with np.load(sys.argv[1], allow_pickle=False) as file:
         given = {name: file[name] for name in file.files}
     config = json.loads(str(given["config"]))
     network = StarDist2D(Config2D(**config), name="anchor", basedir=None)

@@ -36,7 +36,7 @@ def measure_slices(rounds: int, official: Path | None) -> Iterator[dict[str, Any
 
 def _case(name: str, diameter: float, rounds: int, python: Path | None) -> dict[str, Any]:
     from ...analysis.operators import Calibration
-    from ...analysis.particles import ParticleFinder
+    from ...analysis.particles.finder import ParticleFinder
 
     image, true = _slice(diameter)
     told, alone = ParticleFinder(particle_px=diameter), ParticleFinder()

@@ -28,7 +28,10 @@ def test_good_settings_bind_and_write_nothing(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[analysis]\nname = "hrtm"', "no analysis 'hrtm'; installed: hrtem, sum"),
+        (
+            '[analysis]\nname = "hrtm"',
+            "no analysis 'hrtm'; installed: hrtem, particles, quality, sum",
+        ),
         ('[analysis]\nname = "sum"\nsettings = {ofset = 1}', "no setting 'ofset'; allowed: offset"),
         ('[source]\nurl = "watch:/nowhere/at/all"', "is no folder"),
         ('[source]\nurl = "file:/nowhere.dm3"', "no such file"),

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from beamside.analysis import operators
-from beamside.analysis.hrtem import PhaseMapper
 from beamside.analysis.hrtem.library import extended, shipped
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.models.phantoms.hrtem import make
 from beamside.services.cli import main
 from beamside.services.library import gifts, library, own_folder

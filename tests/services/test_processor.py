@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,18 +21,21 @@ from beamside.stream.messages import Buffer, Frame, Message, Pixels, Result, Run
 
 @dataclass
 class Desk:
-    """A desk that is a list."""
+    """A desk that is a list, and a clock on which only waiting takes time."""
 
     coming: list[Handed] = field(default_factory=list)
     answers: list[Sequence[Buffer]] = field(default_factory=list)
     credits: int = 0
-    dismissed: bool = False
+    now: float = 0.0
 
     def take(self, timeout_ms: int) -> list[Handed]:
         if self.coming:
             return [self.coming.pop(0)]
-        time.sleep(min(timeout_ms, 20) / 1000)
+        self.now += timeout_ms / 1000
         return []
+
+    def clock(self) -> float:
+        return self.now
 
     def answer(self, parts: Sequence[Buffer]) -> None:
         self.answers.append(parts)
@@ -83,7 +85,7 @@ def test_a_result_that_is_a_view_of_its_images_keeps_them() -> None:
         return xr.Dataset({"seen": (("frame", "y", "x"), images)})
 
     desk = Desk([start(), *(frame(n, n + 1) for n in range(5))])
-    processor = Processor(AnalysisSettings(name="m", batch_age_ms=30), mirror, desk)  # type: ignore[arg-type]
+    processor = Processor(AnalysisSettings(name="m"), mirror, desk, desk.clock)  # type: ignore[arg-type]
     for _ in range(8):
         processor.step()
     seen = [wire.decode(parts) for parts in desk.answers]  # only now: zmq sends later too
@@ -101,8 +103,8 @@ def start(run: str = "1") -> RunStart:
 
 def answers(messages: Sequence[Handed], **settings: object) -> tuple[list[Result], Desk]:
     desk = Desk(list(messages))
-    made = AnalysisSettings.model_validate({"name": "mean", "batch_age_ms": 30, **settings})
-    processor = Processor(made, mean, desk)  # type: ignore[arg-type]
+    made = AnalysisSettings.model_validate({"name": "mean", **settings})
+    processor = Processor(made, mean, desk, desk.clock)  # type: ignore[arg-type]
     for _ in range(len(messages) + 4):
         processor.step()
     decoded = [wire.decode([bytes(part) for part in parts]) for parts in desk.answers]

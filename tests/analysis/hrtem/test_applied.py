@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.analysis.hrtem import PhaseMapper
 from beamside.analysis.hrtem.correction import Correction, straightened
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.selfcal_groups import taken
 from beamside.analysis.operators import Calibration
 from beamside.tests.analysis.hrtem.lattices import seen, zone

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.analysis.hrtem import PhaseMapper
 from beamside.analysis.hrtem.burnt import patches
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.pixels import clean
 from beamside.analysis.operators import AnalysisError, Calibration
 from beamside.models.phantoms.hrtem import make

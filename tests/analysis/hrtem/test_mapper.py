@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from scipy import ndimage
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.operators import AnalysisError, Calibration, load
 from beamside.models.phantoms.hrtem import Phantom, make
 

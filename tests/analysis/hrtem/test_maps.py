@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.operators import Calibration
 
 PIXEL = 0.03

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.analysis.hrtem import PhaseMapper
 from beamside.analysis.hrtem.candidates import candidates
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.orientation import pattern_of
 from beamside.analysis.hrtem.phases import Phase
 from beamside.analysis.operators import Calibration

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.operators import Calibration
 
 PIXEL = 0.03

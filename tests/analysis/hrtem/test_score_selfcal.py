@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from beamside.analysis.hrtem import PhaseMapper
 from beamside.analysis.hrtem.correction import Correction
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.score import merge
 from beamside.analysis.hrtem.score_selfcal import report_sessions, score_session, true_correction
 from beamside.analysis.hrtem.selfcal import SelfCalibration

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.session import SessionMap, session
 from beamside.analysis.hrtem.session_state import restored
 from beamside.analysis.operators import AnalysisError, Calibration

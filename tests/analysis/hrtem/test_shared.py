@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.score import merge, report, score
 from beamside.analysis.hrtem.truth import truth
 from beamside.analysis.operators import Calibration

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from beamside.analysis.hrtem import PhaseMapper
+from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.hrtem.maps import Grid, grain_map
 from beamside.analysis.hrtem.specimen import specimen
 from beamside.analysis.operators import Calibration

@@ -13,7 +13,7 @@ import xarray as xr
 pytest.importorskip("torch")
 
 from beamside.analysis.operators import AnalysisError, Calibration
-from beamside.analysis.particles import ParticleFinder
+from beamside.analysis.particles.finder import ParticleFinder
 from beamside.analysis.particles.matching import report, tallies
 from beamside.analysis.particles.model import model
 from beamside.analysis.particles.sizing import typical_diameter

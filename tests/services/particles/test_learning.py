@@ -120,7 +120,7 @@ def test_an_official_model_is_imported_and_shown(
 
 def test_slices_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from beamside.analysis import operators
-    from beamside.analysis.particles import ParticleFinder
+    from beamside.analysis.particles.finder import ParticleFinder
 
     told = []
 
