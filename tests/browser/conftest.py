@@ -231,13 +231,29 @@ class Service:
 
     async def _open(self) -> None:
         self.state = ViewState()
-        app = create_app(self.state, token=self.token, act=self._act)
+        app = create_app(self.state, token=self.token, act=self._act, steer=self._steer)
         self.server = Server(app, port=self.port)
         self.port = await self.server.start()
 
     async def _act(self, wish: dict[str, Any]) -> dict[str, Any]:
         self.wishes.append(wish)
         return {"event": {"event": wish["action"], "by": wish["by"], "correction": []}}
+
+    async def _steer(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Grant it, as ingest does."""
+        self.wishes.append(wish)
+        at = "2026-11-21T12:01:00.000+00:00"
+        event = {"event": wish["action"], "at": at, "by": wish["by"], "via": wish["via"]}
+        said = {**self.state.status["steering"]}
+        said["events"] = [*said["events"], event]
+        if wish["action"] in ("accept", "reject"):
+            said["waiting"] = [one for one in said["waiting"] if one["id"] != wish["suggestion"]]
+        elif wish["action"] == "mode":
+            said["mode"] = wish["mode"]
+        else:
+            said["stopped"] = event if wish["action"] == "stop" else None
+        self.state.take({**self.state.status, "steering": said})
+        return {"event": event, "steering": said}
 
     def take(self, *messages: Any) -> None:
         for message in messages:

@@ -3,9 +3,10 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Desk, isTyping } from './Desk';
 import { useAddress } from './data/address';
 import { useHealth } from './data/health';
-import { techniqueOf } from './data/layout';
+import { added, cellsOf, read, techniqueOf, without, write } from './data/layout';
 import { useNotices, type Link } from './data/notices';
 import { EMPTY, type Shown } from './data/shown';
+import { SteeringContext, useSteeringOf } from './data/steering';
 import type { Spot, Time } from './data/time';
 import type { Notice } from './data/wire';
 import { Analysis } from './dialogs/Analysis';
@@ -16,6 +17,7 @@ import { PanelsDialog } from './dialogs/PanelsDialog';
 import { Runs } from './dialogs/Runs';
 import { Alarms, Health } from './Health';
 import { Icon } from './Icon';
+import { SteeringBar } from './Steering';
 import { useSettings, useTheme } from './settings';
 import { words } from './words';
 
@@ -47,12 +49,22 @@ export function App() {
   const onLayout = (layout: string | undefined) => go({ layout });
   const close = () => setOpen(undefined);
   const toggleTheme = () => change({ theme: theme === 'dark' ? 'light' : 'dark' });
+  const setName = useCallback((name: string) => change({ name }), [change]);
+  const steering = useSteeringOf(notice, {
+    ...{ name: settings.name, setName, mayChange },
+    ...{ someone: words.measure.someone, noAnswer: words.noAnswer },
+  });
+  const layout = address.layout ?? techniqueOf(shown.result?.analysis ?? notice?.status.analysis).layout;
+  const steered = cellsOf(read(layout)).some(({ show }) => show === 'steering');
+  const toggleSteering = () =>
+    onLayout(write(steered ? without(read(layout), 'steering') : added(read(layout), 'steering', 6)));
   usePageKeys({
     '?': () => setOpen(open === 'help' ? undefined : 'help'),
     r: () => setOpen('runs'),
     s: () => setOpen('settings'),
     h: () => setOpen('health'),
     w: () => setOpen('panels'),
+    y: () => toggleSteering(),
     t: toggleTheme,
     f: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => undefined),
     Tab2: () => setActive(active === 'first' ? 'second' : 'first'),
@@ -62,6 +74,7 @@ export function App() {
   const common = { notice, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis };
 
   return (
+    <SteeringContext.Provider value={steering}>
     <div className={`page${lost || (late && !paused) ? ' stale' : ''}`} data-testid="page" data-link={link}>
       <header className="top">
         <Run {...{ notice, link, shown, paused }} onOpen={() => setOpen('runs')} />
@@ -86,6 +99,7 @@ export function App() {
           </button>
         </nav>
       </header>
+      <SteeringBar open={steered} onOpen={toggleSteering} />
       <Alarms
         notice={notice}
         link={link}
@@ -121,7 +135,7 @@ export function App() {
       {open === 'settings' && <Analysis name={settings.name} change={change} onClose={close} />}
       {open === 'panels' && (
         <PanelsDialog
-          layout={address.layout ?? techniqueOf(shown.result?.analysis ?? notice?.status.analysis).layout}
+          layout={layout}
           onLayout={onLayout}
           onClose={close}
         />
@@ -137,6 +151,7 @@ export function App() {
         <GridDialog correction={notice.status.correction} mayChange={mayChange} onClose={close} />
       )}
     </div>
+    </SteeringContext.Provider>
   );
 }
 

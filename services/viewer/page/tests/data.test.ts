@@ -6,6 +6,7 @@ import { PLAIN, placeOf, sane, tableOf, windowOf } from '../src/data/looks';
 import { csvOf, read } from '../src/data/measure';
 import { at, joined, moved, rangesOf, rankOf, sizeOf } from '../src/data/ranges';
 import { changesOf, valueOf } from '../src/data/schema';
+import { axesOf, lengthened, pathOf, type SteeringEvent } from '../src/data/steering';
 import { follow, isLinked, outlinesOf, placesOf, viewsOf } from '../src/data/views';
 import { fullPixelAt, fullPosition, pictureOf, pixelAt, valueAt, type ResultDoc } from '../src/data/wire';
 import { settled } from '../src/settings';
@@ -190,4 +191,21 @@ describe('a measurement', () => {
 it('settings of any age are read', () => {
   expect(settled({ opacity: 9, turned: 'x', theme: 'pink', looks: null, locked: [1, 2] })).toMatchObject({ opacity: 0.4, turned: [], theme: undefined, looks: {} });
   expect(settled(null).overlay).toBe(true);
+});
+
+describe('steering', () => {
+  const done = (n: number, moves: Record<string, number>): SteeringEvent => ({
+    ...{ event: 'done', at: `2026-01-01T00:00:${n}`, by: 'hunt', via: 'api', id: String(n) },
+    moves: Object.fromEntries(Object.entries(moves).map(([axis, to]) => [axis, { to, from: 1, units: 'nm' }])),
+  });
+  const events = [done(10, { y: 2 }), done(11, { y: 3, x: 5 }), done(12, { x: 6 }), { ...done(13, { x: 9 }), event: 'refused' }];
+  it('goes where moves were done, axes that are not moved stay', () => {
+    expect(pathOf(events, ['y', 'x'])).toEqual([[3, 5], [3, 6]]);
+    expect(axesOf(events)).toEqual(['y', 'x']);
+  });
+  it('keeps events that the service no longer tells, each once', () => {
+    const later = lengthened(events.slice(0, 2), events.slice(1));
+    expect(later).toEqual(events);
+    expect(lengthened(later, events.slice(2))).toBe(later);
+  });
 });

@@ -1,4 +1,5 @@
 /** What travels between service and page, and how to ask for it. */
+import type { SteeringDoc } from './steering';
 
 export interface Attrs {
   units?: string;
@@ -40,6 +41,7 @@ export interface Correction {
 
 export interface Status {
   correction?: Correction | null;
+  steering?: SteeringDoc | null;
   state?: string;
   source?: string;
   run?: string;

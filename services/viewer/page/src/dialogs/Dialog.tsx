@@ -1,6 +1,7 @@
 /** A sheet over the page: the browser keeps the focus in it, and Escape closes it. */
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 import { Icon } from '../Icon';
+import { StopButton } from '../Steering';
 import { words } from '../words';
 
 export function Dialog(props: { name: string; title: string; onClose: () => void; children: ReactNode }) {
@@ -21,6 +22,7 @@ export function Dialog(props: { name: string; title: string; onClose: () => void
     >
       <header>
         <h2 id={id}>{title}</h2>
+        <StopButton />
         <button type="button" className="quiet" aria-label={words.close} onClick={onClose}>
           <Icon name="close" />
         </button>

@@ -214,3 +214,22 @@ function borderOf({ data, shape: [ny, nx], y, x }: Picture, value: number): Line
   }
   return lines;
 }
+
+/** Where steering went, the newest place marked, and (dashed) where it would go next. */
+export function Path({ path, next }: { path: [y: number, x: number][]; next: [y: number, x: number] | undefined }) {
+  const [ax, bx, ay, by] = useScreen();
+  const at = ([y, x]: [number, number]) => `${(ax * x + bx).toFixed(1)} ${(ay * y + by).toFixed(1)}`;
+  const d = path.length ? `M${path.map(at).join('L')}` : '';
+  const last = path.at(-1);
+  return (
+    <SvgElement>
+      <g className="path" data-testid="path">
+        <path d={d} className="halo" />
+        <path d={d} />
+        {last && next && <path d={`M${at(last)}L${at(next)}`} className="next" />}
+        {last && <circle cx={ax * last[1] + bx} cy={ay * last[0] + by} r={4.5} />}
+        {next && <circle cx={ax * next[1] + bx} cy={ay * next[0] + by} r={7} className="next" />}
+      </g>
+    </SvgElement>
+  );
+}

@@ -21,9 +21,10 @@ import { Legend } from './Legend';
 import { MeasurePanel } from './MeasurePanel';
 import { HoldContext } from './Panel';
 import { PicturePanel } from './PicturePanel';
+import { SteeringPanel } from './SteeringPanel';
 import { TablePanel } from './TablePanel';
 
-export const KINDS = ['image', 'plane', 'curves', 'legend', 'tables', 'measure'] as const;
+export const KINDS = ['image', 'plane', 'curves', 'legend', 'tables', 'measure', 'steering'] as const;
 
 interface Props {
   layout: Layout;
@@ -110,7 +111,7 @@ function merged(whole: Layout, seen: Layout, has: (show: string) => boolean): La
 /** Whether the result has something to show there. */
 export function isThere(show: string, result: ResultDoc | undefined, views: Views): boolean {
   const [kind] = split(show);
-  if (kind === 'image' || kind === 'measure') return true;
+  if (kind === 'image' || kind === 'measure' || kind === 'steering') return true;
   if (!result) return false;
   if (kind === 'plane') return views.planes.length > 0;
   if (kind === 'curves') return Object.keys(views.curves).length > 0;
@@ -141,6 +142,7 @@ function Shown({ show, onShow }: { show: string; onShow: (show: string) => void 
   }
   if (kind === 'legend') return <Legend />;
   if (kind === 'tables') return <TablePanel chosen={name} onChoose={choose} />;
+  if (kind === 'steering') return <SteeringPanel />;
   return <MeasurePanel />;
 }
 

@@ -2,10 +2,11 @@
 import { useCallback, useMemo, useState } from 'react';
 import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
+import { pathOf, placeOf, useSteering } from '../data/steering';
 import { numbersOf, type Named } from '../data/views';
 import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
 import { ClassLayer } from '../draw/ClassLayer';
-import { Ring, ScaleBar, Shape } from '../draw/Marks';
+import { Path, Ring, ScaleBar, Shape } from '../draw/Marks';
 import { Raster, type Point } from '../draw/Raster';
 import { TOOLS, usePicture, useScene, type Scene } from '../scene';
 import { Icon } from '../Icon';
@@ -114,6 +115,7 @@ export function PicturePanel(props: {
           <ScaleBar units={unit(picture.x.units)} />
           {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
           {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
+          {named && <SteeredPath dims={dims} />}
           {scene.measured?.variable === variable && <Shape measured={scene.measured} picture={picture} />}
         </Raster>
       ) : (
@@ -238,6 +240,18 @@ function useDraw(scene: Scene, variable: string, picture: Picture | undefined) {
     },
     [tool, measure, variable, picture],
   );
+}
+
+/** Where steering went, in a plane over the axes that it moves. */
+function SteeredPath({ dims }: { dims: [string, string] }) {
+  const steering = useSteering();
+  const { doc, events = [] } = steering ?? {};
+  const path = useMemo(() => pathOf(events, dims), [events, dims.join()]);
+  const moves = doc?.stopped ? undefined : doc?.waiting[0]?.moves;
+  const [y, x] = dims.map((dim, i) => placeOf(moves?.[dim]?.to) ?? path.at(-1)?.[i]);
+  const moved = moves !== undefined && (dims[0] in moves || dims[1] in moves);
+  const next = moved && y !== undefined && x !== undefined ? ([y, x] as [number, number]) : undefined;
+  return path.length || next ? <Path path={path} next={next} /> : null;
 }
 
 const ICONS = { look: 'move', box: 'box', line: 'line' } as const;
