@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from .preview import real
 
@@ -92,6 +91,8 @@ def profile(image: np.ndarray, line: tuple[float, float, float, float], width: i
 
 def _bilinear(image: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """Read between the pixels, of a part of the image that holds all the points."""
+    from scipy.ndimage import map_coordinates  # late: the page starts without scipy
+
     y0, x0 = (max(int(np.floor(at.min())), 0) for at in (ys, xs))
     y1, x1 = int(np.ceil(ys.max())) + 1, int(np.ceil(xs.max())) + 1
     part = real(image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]).astype(np.float64)
