@@ -226,15 +226,14 @@ def test_an_analysis_that_crashes_every_time_costs_no_frame(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crasher\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[beamside.analyses]\ncrash = crasher:Crash\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    more = "[service]\ndrain_timeout_s = 8\n"
+    more = "[service]\ndrain_timeout_s = 25\n"
     service = command("run", str(instrument("crash", more=more)), "--runs", "1", "--json")
     service.wait_for("ready")
-    for message in run_of("1", 12):
+    for message in run_of("1", 2):
         assert detector.send(message)
     said = service.end(80)
-    assert (said["code"], said["archived"], said["processed"]) == (0, 12, 0)
-    assert sum(said["skipped"].values()) == 12
-    assert said["skipped"]["crashed_the_analysis"] >= 1
+    assert (said["code"], said["archived"], said["processed"]) == (0, 2, 0)
+    assert said["skipped"] == {"crashed_the_analysis": 2}
 
 
 @pytest.fixture
