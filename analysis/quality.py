@@ -76,14 +76,17 @@ class Quality:
 
     def _judge(self, image: np.ndarray) -> tuple[float, float, float, float]:
         top, left = ((n - min(n, self.size)) // 2 for n in image.shape)
-        part = np.asarray(image[top : top + self.size, left : left + self.size], np.float32)
-        mean = float(image.mean(dtype=np.float64))
+        part = image[top : top + self.size, left : left + self.size].astype(np.float32)
+        mean = _mean(image)
         if not np.isfinite(part).all():
             part = np.where(np.isfinite(part), part, part[np.isfinite(part)].mean())
         bands = _bands(part.shape, self.low, self.high)
-        power = np.abs(scipy.fft.rfft2((part - part.mean()) * bands.window)) ** 2
-        floor = float(power.ravel()[bands.floor].mean())
-        within = power.ravel()[bands.band]
+        part -= part.mean()
+        part *= bands.window
+        spectrum = scipy.fft.rfft2(part)
+        power = (spectrum.real**2 + spectrum.imag**2).ravel()
+        floor = float(power[bands.floor].mean())
+        within = power[bands.band]
         excess = within - floor
         total = float(excess.sum())
         if not total > 0 or not mean > 0:
@@ -91,7 +94,7 @@ class Quality:
         turn = (excess * bands.turn).sum() / total
         direction = float(np.degrees(np.angle(turn)) / 2)
         # Parseval: half the plane is in the spectrum, and the window took its share of the power
-        contrast = np.sqrt(2 * total / (part.size * float((bands.window**2).sum()))) / mean
+        contrast = np.sqrt(2 * total / (part.size * bands.passed)) / mean
         return float(contrast), float(np.abs(turn)), direction, mean
 
 
@@ -102,15 +105,26 @@ class _Bands:
     floor: np.ndarray
     turn: np.ndarray
     """exp(2 i phi) of each frequency of the band."""
+    passed: float
+    """Sum of the window's squares."""
+
+
+def _mean(image: np.ndarray) -> float:
+    """The mean of all pixels; of counts in whole numbers, which is twice as fast."""
+    if image.dtype.kind == "u" and image.dtype.itemsize <= 2 and image.shape[1] <= 1 << 16:
+        return int(image.sum(axis=1, dtype=np.uint32).sum(dtype=np.uint64)) / image.size
+    return float(image.mean(dtype=np.float64))
 
 
 @lru_cache(maxsize=8)
 def _bands(shape: tuple[int, int], low: float, high: float) -> _Bands:
-    window = np.hanning(shape[0])[:, None] * np.hanning(shape[1])[None, :]
+    wide = np.hanning(shape[0])[:, None] * np.hanning(shape[1])[None, :]
+    window = wide.astype(np.float32)
     ky = 2 * scipy.fft.fftfreq(shape[0])[:, None]
     kx = 2 * scipy.fft.rfftfreq(shape[1])[None, :]
     k = np.hypot(ky, kx).ravel()
     band = np.flatnonzero((k >= low) & (k < high))
     floor = np.flatnonzero((k >= FLOOR[0]) & (k <= FLOOR[1]))
     turn = np.exp(2j * np.arctan2(*np.broadcast_arrays(ky, kx))).ravel()[band]
-    return _Bands(window.astype(np.float32), band, floor, turn.astype(np.complex64))
+    passed = float((window**2).sum())
+    return _Bands(window, band, floor, turn.astype(np.complex64), passed)
