@@ -23,7 +23,7 @@ class Counts:
         """Sum `images[n, y, x]`; the same for every calibration."""
         del calibration
         pixels = images.shape[1] * images.shape[2]
-        total = _totals(images) - self.offset * pixels
+        total = totals(images) - self.offset * pixels
         variables = {
             "total": (total, "counts", "sum of all pixels"),
             "mean": (total / pixels, "counts", "mean of all pixels"),
@@ -44,7 +44,7 @@ class Counts:
         )
 
 
-def _totals(images: np.ndarray) -> np.ndarray:
+def totals(images: np.ndarray) -> np.ndarray:
     """Exact sums of whole numbers; rows of up to 16 bits first, which can't overflow 32 bits."""
     if images.dtype in (np.uint8, np.uint16) and images.shape[2] <= 1 << 16:
         rows = images.sum(axis=2, dtype=np.uint32)

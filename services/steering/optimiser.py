@@ -19,7 +19,9 @@ class GaussianProcess:
     """Maximise one outcome: mean plus `boldness` standard deviations of a Matern 5/2 process.
 
     Obeys `bluesky_adaptive.protocols.Optimizer`. `bounds` are the (low, high) of each axis by its
-    name. With `boldness` infinite it maps: the next place is the one known least.
+    name. With `boldness` infinite it maps: the next place is the one known least. What the process
+    assumes of lengths and noise is learned anew with each tenth more points, which takes some 12 ms
+    instead of 3.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class GaussianProcess:
         kernel = Matern(0.3, (0.03, 3), nu=2.5) + WhiteKernel(1e-3, (1e-6, 1))
         self._process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
         self._warning = ConvergenceWarning  # "close to the bound": of noise that is nearly none
+        self._learn_at = 0
         self._random = np.random.default_rng(seed)
         self._doubt = np.inf
         self._asked: dict[Any, np.ndarray] = {}
@@ -76,9 +79,14 @@ class GaussianProcess:
     def predict(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the outcome at `at[n, axis]`, scaled to 0..1."""
         places = np.array([x for _, x, _ in self._known])
+        learns = len(places) >= self._learn_at
+        self._process.set_params(optimizer="fmin_l_bfgs_b" if learns else None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._warning)
             self._process.fit(places, np.array([y for *_, y in self._known]))
+        if learns:  # from here it goes on, when there is a tenth more
+            self._process.set_params(kernel=self._process.kernel_)
+            self._learn_at = len(places) + 1 + len(places) // 10
         mean, sigma = self._process.predict(at, return_std=True)
         return np.asarray(mean), np.asarray(sigma)
 

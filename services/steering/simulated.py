@@ -22,6 +22,7 @@ class Microscope:
     `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
     `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
     end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were.
+    `encoder_options` are those of the wire.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class Microscope:
         *,
         pixel_nm: float = 0.03,
         told: bool = False,
+        **encoder_options: Any,
     ) -> None:
         self.places = dict.fromkeys(axes, 0.0)
         self.axes = {name: self._axis(name, units) for name, units in axes.items()}
         self.camera = Camera(self)
         self.run = ""
-        self._sink = open_sink(url)
+        self._sink = open_sink(url, **encoder_options)
         self._sees, self._pixel_nm, self._told = sees, pixel_nm, told
 
     @property
