@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -10,6 +12,8 @@ from scipy.spatial.distance import squareform
 
 SAME = 0.5
 """Shared area over the geometric mean of the two areas, averaged, for one grain."""
+PACK = 500
+"""Regions whose tree is grown at once."""
 
 
 def overlaps(mask: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
@@ -29,17 +33,30 @@ def group(mask: scipy.sparse.csr_array) -> np.ndarray:
     linked = near.copy()
     linked.data = np.where(linked.data > SAME / 2, linked.data, 0)
     linked.eliminate_zeros()
-    count, label = connected_components(linked, directed=False)
+    label = connected_components(linked, directed=False)[1]
     number = np.zeros(many, np.intp)
-    taken = 0
-    for rows in np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1]):
-        if len(rows) > 1:
-            distance = np.clip(1 - near[rows][:, rows].toarray(), 0, 1)
-            np.fill_diagonal(distance, 0)
-            tree = linkage(squareform(distance, checks=False), "average")
-            number[rows] = taken + fcluster(tree, 1 - SAME, "distance") - 1
-        else:
-            number[rows] = taken
-        taken = int(number[rows].max()) + 1
-    del count
-    return number
+    for rows in _together(label):
+        number[rows] = _clusters(near[rows][:, rows].toarray())
+    return np.asarray(np.unique(label * many + number, return_inverse=True)[1])
+
+
+def _together(label: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of whole components, about PACK at a time: a tree costs more to call than to grow."""
+    order = np.argsort(label, kind="stable")
+    ends = np.cumsum(np.bincount(label))
+    start = 0
+    while start < len(order):
+        fits = np.searchsorted(ends, start + PACK, side="right") - 1
+        end = int(ends[max(fits, np.searchsorted(ends, start, side="right"))])
+        yield order[start:end]
+        start = end
+
+
+def _clusters(near: np.ndarray) -> np.ndarray:
+    """Number the clusters of regions that share `near`; those of two components never join."""
+    if len(near) == 1:
+        return np.zeros(1, np.intp)
+    distance = np.clip(1 - near, 0, 1)
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "average")
+    return np.asarray(fcluster(tree, 1 - SAME, "distance") - 1)
