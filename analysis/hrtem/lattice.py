@@ -6,8 +6,8 @@ ones by k = c q + e conj(q): c turns and scales, e is what distorts. c is free, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .candidates import Candidates
 from .detect import Reflections
 from .gather import ALONG, STEEP
 from .grains import ZONE, Grains
+from .phases import Phase
 
 SURE = 0.8
 """Posterior from which two spots are enough for a lattice; below it takes three."""
@@ -65,78 +66,96 @@ def errors(found: Reflections) -> np.ndarray:
 
 def lattices(
     found: Reflections, grain: np.ndarray, grains: Grains, known: Candidates
-) -> Iterator[Lattice]:
+) -> list[Lattice]:
     """Fit the lattice of each grain whose spots determine one."""
     k, sigma = found.kx + 1j * found.ky, errors(found)
-    leader = grains.posterior.argmax(axis=1) if len(grains) else np.zeros(0, int)
-    for number in np.flatnonzero(grains.kind == ZONE).tolist():
-        rows = np.flatnonzero((grain == number) & grains.explained)
-        enough = 2 if grains.posterior[number, leader[number]] > SURE else 3
-        if len(rows) < enough:
-            continue
-        plane = zone_plane(known.phases[leader[number]].g, grains.zone[number])
-        fitted = _fit(k[rows], sigma[rows], grains.hkl[rows] @ plane)
-        if fitted is not None:
-            yield Lattice(number, rows[fitted[0]], plane, fitted[1], fitted[2])
+    numbers, row = _candidates(grain, grains)
+    if not len(numbers):
+        return []
+    valid = row >= 0
+    leader = grains.posterior[numbers].argmax(axis=1).tolist()
+    zones = map(tuple, grains.zone[numbers].tolist())
+    planes = [zone_plane(known.phases[n], zone) for n, zone in zip(leader, zones, strict=True)]
+    q = np.where(valid[..., None], grains.hkl[row] @ np.stack(planes), 0)
+    fits, used, maps, spread = _fit(np.where(valid, k[row], 0), sigma[row], q, valid)
+    return [
+        Lattice(int(numbers[n]), row[n, used[n]], planes[n], maps[n], spread[n])
+        for n in np.flatnonzero(fits)
+    ]
 
 
-def zone_plane(g: Callable[[np.ndarray], np.ndarray], zone: np.ndarray) -> np.ndarray:
+def _candidates(grain: np.ndarray, grains: Grains) -> tuple[np.ndarray, np.ndarray]:
+    """Grains with spots enough, and the reflections of each, padded with -1: [grain, spot]."""
+    zone = (grains.kind == ZONE)[grain] if len(grains) else np.zeros(len(grain), bool)
+    rows = np.flatnonzero((grain >= 0) & grains.explained & zone)
+    rows = rows[np.argsort(grain[rows], kind="stable")]
+    count = np.bincount(grain[rows], minlength=len(grains))
+    sure = grains.posterior.max(axis=1, initial=0) > SURE
+    enough = count >= np.where(sure, 2, 3)
+    rows = rows[enough[grain[rows]]]
+    numbers = np.flatnonzero(enough)
+    padded = np.full((len(numbers), int(count[numbers].max(initial=0))), -1)
+    padded[np.arange(padded.shape[1]) < count[numbers, None]] = rows
+    return numbers, padded
+
+
+@lru_cache(maxsize=4096)
+def zone_plane(phase: Phase, zone: tuple[int, int, int]) -> np.ndarray:
     """Axes of the zone's plane: [3, 2]; hkl @ it are the ideal places."""
-    basis = g(np.eye(3, dtype=int))
+    basis = phase.g(np.eye(3, dtype=int))
     normal = np.linalg.inv(basis) @ zone
     normal = normal / np.linalg.norm(normal)
-    one = _product(normal, np.eye(3)[np.abs(normal).argmin()])
+    one = np.cross(normal, np.eye(3)[np.abs(normal).argmin()])
     one /= np.linalg.norm(one)
-    return np.asarray(basis @ np.stack([one, _product(normal, one)], axis=1))
-
-
-def _product(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Cross product of two vectors: that of numpy takes ten times as long."""
-    (a, b, c), (d, e, f) = one.tolist(), other.tolist()
-    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+    plane = np.asarray(basis @ np.stack([one, np.cross(normal, one)], axis=1))
+    plane.flags.writeable = False  # it is given to all who ask again
+    return plane
 
 
 def _fit(
-    k: np.ndarray, sigma: np.ndarray, q: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Which spots are used, the map [2, 2] and its covariance; None where they don't fit.
+    k: np.ndarray, sigma: np.ndarray, q: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit all lattices at once: `k`, `sigma` [grain, spot], `q` [grain, spot, 2], what is `valid`.
 
-    Fitted again without those far off. Seen from the other side a lattice is its mirror image.
+    Which of them fit, which spots they use, the maps [grain, 2, 2] and their covariances. Fitted
+    again without spots far off. Seen from the other side a lattice is its mirror image.
     """
-    ideal = q[:, 0] + 1j * q[:, 1]
-    sense = (_cross(ideal) * _cross(k)).sum()
-    q = q * (1.0, 1.0 if sense >= 0 else -1.0)
-    used = np.ones(len(k), bool)
+    ideal = q[..., 0] + 1j * q[..., 1]
+    spanned = _cross(ideal)
+    sense = np.where((spanned * _cross(k)).sum(axis=(1, 2)) >= 0, 1.0, -1.0)
+    mirror = np.stack([np.ones(len(sense)), sense], axis=1)
+    q = q * mirror[:, None]
+    used, fits = valid, np.ones(len(k), bool)
     for _ in range(2):
-        if np.abs(_cross(ideal[used])).max(initial=0) < FLAT:
-            return None
-        fitted, spread = _solve(k[used], sigma[used], q[used])
-        misfit = np.abs(q @ fitted.T @ (1, 1j) - k) / sigma
-        used = misfit < FAR
-    if used.sum() < 2 or np.minimum(misfit, FAR).mean() > FAR / 2:
-        return None
-    if sense < 0:
-        turn = np.array([1.0, -1.0, 1.0, -1.0])
-        fitted, spread = fitted * (1.0, -1.0), spread * turn * turn[:, None]
-    return used, fitted, spread
+        both = used[:, :, None] & used[:, None]
+        fits = fits & (np.where(both, np.abs(spanned), 0).max(axis=(1, 2)) >= FLAT)
+        fitted, spread = _solve(k, np.where(used, 1 / sigma, 0), q)
+        misfit = np.abs(q @ fitted.transpose(0, 2, 1) @ (1, 1j) - k) / sigma
+        used = valid & (misfit < FAR)
+    mean = np.where(valid, np.minimum(misfit, FAR), 0).sum(axis=1) / valid.sum(axis=1)
+    fits = fits & (used.sum(axis=1) >= 2) & (mean <= FAR / 2)
+    turn = np.tile(mirror, (1, 2))
+    return fits, used, fitted * mirror[:, None], spread * turn[:, None] * turn[:, :, None]
 
 
 def _cross(k: np.ndarray) -> np.ndarray:
-    """Area that each two vectors span, signed."""
-    return np.asarray((k[:, None].conj() * k).imag)
+    """Area that each two vectors of a grain span, signed."""
+    return np.asarray((k[:, :, None].conj() * k[:, None]).imag)
 
 
-def _solve(k: np.ndarray, sigma: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares for c and e, e held small; as the map and its covariance."""
-    x, y = q[:, 0], q[:, 1]
+def _solve(k: np.ndarray, weight: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares for c and e, e held small; as the maps and their covariances."""
+    x, y = q[..., 0], q[..., 1]
     # k = (c1 + i c2)(x + i y) + (e1 + i e2)(x - i y)
-    real = np.stack([x, -y, x, y], axis=1)
-    imag = np.stack([y, x, -y, x], axis=1)
-    design = np.concatenate([real, imag]) / np.tile(sigma, 2)[:, None]
-    seen = np.concatenate([k.real, k.imag]) / np.tile(sigma, 2)
+    real = np.stack([x, -y, x, y], axis=-1)
+    imag = np.stack([y, x, -y, x], axis=-1)
+    twice = np.concatenate([weight, weight], axis=1)
+    design = np.concatenate([real, imag], axis=1) * twice[..., None]
+    seen = np.concatenate([k.real, k.imag], axis=1) * twice
     small = np.diag([0, 0, DISTORTION**-2.0, DISTORTION**-2.0])
-    spread = np.linalg.inv(design.T @ design + small + 1e-9 * np.eye(4))
-    c1, c2, e1, e2 = spread @ (design.T @ seen)
+    turned = design.transpose(0, 2, 1)
+    spread = np.linalg.inv(turned @ design + small + 1e-9 * np.eye(4))
+    c1, c2, e1, e2 = (spread @ (turned @ seen[..., None]))[..., 0].T
     to = np.array([[1, 0, 1, 0], [0, -1, 0, 1], [0, 1, 0, 1], [1, 0, -1, 0]], float)
-    map_ = np.array([[c1 + e1, e2 - c2], [c2 + e2, c1 - e1]])
-    return map_, to @ spread @ to.T
+    maps = np.stack([c1 + e1, e2 - c2, c2 + e2, c1 - e1], axis=1).reshape(-1, 2, 2)
+    return maps, to @ spread @ to.T

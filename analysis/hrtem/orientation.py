@@ -9,6 +9,7 @@ a screen (y points down), and modulo the least of those rotations: 180 degrees, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -62,13 +63,10 @@ def orientations(
     reference = np.zeros((many, 3), int)
     k, spread = found.kx + 1j * found.ky, errors(found)
     leader = grains.posterior.argmax(axis=1) if many else np.zeros(0, int)
-    patterns: dict[tuple[int, ...], Pattern | None] = {}
     for row in np.flatnonzero(named & (grains.kind == ZONE) & grains.zone.any(axis=1)).tolist():
         spots = np.flatnonzero((grain == row) & grains.explained)
-        own = (int(leader[row]), *grains.zone[row].tolist())
-        if own not in patterns:
-            patterns[own] = pattern_of(known.phases[leader[row]], grains.zone[row])
-        pattern = patterns[own]
+        u, v, w = grains.zone[row].tolist()
+        pattern = pattern_of(known.phases[leader[row]], (u, v, w))
         if len(spots) < 2 or pattern is None:
             continue
         q = grains.hkl[spots] @ pattern.plane @ (1, 1j)
@@ -81,13 +79,14 @@ def orientations(
     return Orientation(rotation, sigma, period, reference)
 
 
-def pattern_of(phase: Phase, zone: np.ndarray) -> Pattern | None:
+@lru_cache(maxsize=4096)
+def pattern_of(phase: Phase, zone: tuple[int, int, int]) -> Pattern | None:
     """Find the symmetry of a zone's reflections and its reference; None where it has too few."""
-    here = (phase.hkl @ zone == 0) & (phase.amplitude > VISIBLE)
+    here = (phase.hkl @ np.array(zone) == 0) & (phase.amplitude > VISIBLE)
     hkl, strength = phase.hkl[here], phase.amplitude[here]
     if len(hkl) < 4:
         return None
-    plane = zone_plane(phase.g, zone)
+    plane = zone_plane(phase, zone)
     q = np.asarray(hkl @ plane @ (1, 1j))
     fold = next((n for n in (6, 4) if _repeats(q, strength, n)), 2)
     length = np.abs(q)

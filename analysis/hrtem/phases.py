@@ -9,9 +9,9 @@ import numpy as np
 from .library import Library, shipped
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phase:
-    """One crystal structure at one temperature."""
+    """One crystal structure at one temperature; the same only as itself."""
 
     name: str
     cell: tuple[float, float, float, float, float, float]

@@ -71,7 +71,7 @@ def test_a_spot_that_is_not_of_the_lattice_does_not_bend_it() -> None:
     k = ideal(STRONG)
     k[3] += 0.4
     found, grains = one_grain(k, STRONG)
-    fitted = list(lattices(found, np.zeros(4, int), grains, KNOWN))
+    fitted = lattices(found, np.zeros(4, int), grains, KNOWN)
     for lattice in fitted:
         assert 3 not in lattice.rows
         assert np.abs(lattice.place(STRONG[:3]) - k[:3]).max() < 0.02
@@ -80,7 +80,7 @@ def test_a_spot_that_is_not_of_the_lattice_does_not_bend_it() -> None:
 def test_a_row_of_spots_has_no_lattice() -> None:
     row = np.array([[2, 0, 0], [4, 0, 0], [6, 0, 0]])
     found, grains = one_grain(ideal(row), row)
-    assert not list(lattices(found, np.zeros(3, int), grains, KNOWN))
+    assert not lattices(found, np.zeros(3, int), grains, KNOWN)
 
 
 def picture(weak: float, seed: int) -> np.ndarray:

@@ -107,9 +107,13 @@ def test_the_map_holds_the_rotation_of_each_grain(said: xr.Dataset) -> None:
     ],
 )
 def test_the_reference_is_the_shortest_that_no_other_is_as_long_as(
-    phases: dict[str, Phase], name: str, zone: tuple[int, ...], fold: int, family: tuple[int, ...]
+    phases: dict[str, Phase],
+    name: str,
+    zone: tuple[int, int, int],
+    fold: int,
+    family: tuple[int, ...],
 ) -> None:
-    pattern = pattern_of(phases[name], np.array(zone))
+    pattern = pattern_of(phases[name], zone)
     assert pattern is not None
     assert pattern.fold == fold
     assert pattern.reference @ zone == 0
