@@ -24,6 +24,7 @@ from ..steering import Feed, Reading, plans
 from ..steering.optimiser import GaussianProcess
 from ..steering.simulated import Microscope
 from ..supervisor import Supervisor
+from .steering_losses import losses
 from .whole import cpu_by_process
 
 STEPS = 300
@@ -100,9 +101,10 @@ def bench(sees: Callable[[Mapping[str, float], int], np.ndarray], analysis: str)
 
 def measure(steps: int | None) -> Iterator[dict[str, Any]]:
     """The cases, one after the other; together they are the keys of the issue."""
-    yield step(steps or STEPS)
+    yield step(min(steps or STEPS, STEPS))
     yield hunts()
     yield focuses()
+    yield losses(steps)
 
 
 def step(steps: int) -> dict[str, Any]:
