@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-Lazy = Callable[[str, str], Callable[[argparse.Namespace], int]]
+from .options import Commands, json_option, lazy, set_option
+
 VOXEL_HELP = "of one voxel, with unit: '0.1 um', or '0.2 0.1 0.1 um' for z y x"
 SET_HELP = "one more setting, e.g. {} (again for more)"
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], lazy: Lazy) -> None:
-    """Add the command; `lazy` gives what imports a module when it runs."""
+def particles(commands: Commands) -> None:
+    """Add `beamside particles`."""
     sub = commands.add_parser(
         "particles",
         help="particles of an electrode: features, why they are damaged, how they evolve",
@@ -21,16 +19,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], lazy: Laz
         "with damage, to how damage and activity drive each other on the network.",
     )
     actions = sub.add_subparsers(metavar="ACTION", required=True)
-    _volume(actions, lazy)
-    _features(actions, lazy)
-    _why(actions, lazy)
-    _network(actions, lazy)
+    _volume(actions)
+    _features(actions)
+    _why(actions)
+    _network(actions)
 
 
-Actions = argparse._SubParsersAction  # the class has no public name
-
-
-def _volume(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+def _volume(actions: Commands) -> None:
     sub = actions.add_parser(
         "volume",
         help="find and label the particles of a volume of grey slices",
@@ -42,7 +37,7 @@ def _volume(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
     sub.add_argument("--voxel", metavar="LENGTH", help=VOXEL_HELP + " (default: the file's pixel)")
     sub.add_argument("--views", default="xy,xz,yz", help="default xy,xz,yz")
     sub.add_argument("--method", choices=("fusion", "linking"), help="linking: of one view")
-    sub.add_argument("--set", **_setting("particle_um=9"))
+    set_option(sub, SET_HELP.format("particle_um=9"))
     sub.add_argument(
         "--stride", type=int, default=0, help="voxels of a cell for fusing (default: by size)"
     )
@@ -50,11 +45,11 @@ def _volume(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
     sub.add_argument("--workers", type=int, default=1, help="processes that find (default 1)")
     sub.add_argument("--work", type=Path, metavar="FOLDER", help="for what is not finished")
     sub.add_argument("--keep", action="store_true", help="keep that folder at the end")
-    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    json_option(sub)
     sub.set_defaults(command=lazy("particles.volume", "command"))
 
 
-def _features(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+def _features(actions: Commands) -> None:
     sub = actions.add_parser(
         "features",
         help="measure every particle of a label volume",
@@ -71,14 +66,14 @@ def _features(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
         help="labelled voxels darker than this are cracks; auto: half way between particles and "
         "the rest (default: the labels leave cracks out)",
     )
-    sub.add_argument("--set", **_setting("neighbours=8"))
+    set_option(sub, SET_HELP.format("neighbours=8"))
     sub.add_argument("--workers", type=int, help="processes (default: one a core)")
     sub.add_argument("--out", type=Path, metavar="FILE", help="the table: .nxs (all) or .csv")
-    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    json_option(sub)
     sub.set_defaults(command=lazy("particles.features", "command"))
 
 
-def _why(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+def _why(actions: Commands) -> None:
     sub = actions.add_parser(
         "why",
         help="which features go with damage",
@@ -93,14 +88,14 @@ def _why(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
         help="leakage-free (default), corrected, published, or names with commas between",
     )
     sub.add_argument("--glance", action="store_true", help="one forest only: a second")
-    sub.add_argument("--set", **_setting("subset_size=300"))
+    set_option(sub, SET_HELP.format("subset_size=300"))
     sub.add_argument("--out", type=Path, metavar="FILE.nxs", help="all that was found")
     sub.add_argument("--save", type=Path, metavar="FILE.skops", help="the forest, with its card")
-    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    json_option(sub)
     sub.set_defaults(command=lazy("particles.why", "command"))
 
 
-def _network(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
+def _network(actions: Commands) -> None:
     sub = actions.add_parser(
         "network",
         help="how activity and damage drive each other",
@@ -113,17 +108,7 @@ def _network(actions: Actions[argparse.ArgumentParser], lazy: Lazy) -> None:
     sub.add_argument("--gap", default="", metavar="LENGTH", help="particles so near touch too")
     sub.add_argument("--cycles", type=int, help="default 50")
     sub.add_argument("--rate", type=float, metavar="C", help="charges an hour (default 5)")
-    sub.add_argument("--set", **_setting("conductivity=0.1"))
+    set_option(sub, SET_HELP.format("conductivity=0.1"))
     sub.add_argument("--out", type=Path, metavar="FILE.nxs", help="every particle at every step")
-    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    json_option(sub)
     sub.set_defaults(command=lazy("particles.network", "command"))
-
-
-def _setting(example: str) -> dict[str, Any]:
-    return {
-        "action": "append",
-        "default": [],
-        "metavar": "KEY=VALUE",
-        "dest": "assignments",
-        "help": SET_HELP.format(example),
-    }
