@@ -16,6 +16,7 @@ from .frame import Found, Limits, analyse
 from .library import Library, shipped
 from .pixels import clean
 from .ratios import by_ratios
+from .sampling import SMALLEST, k_limits, window_of
 from .selfcal import SelfCalibration
 from .tables import assemble
 from .uncalibrated import Uncalibrated
@@ -23,6 +24,8 @@ from .uncalibrated import Uncalibrated
 DETECTORS = ("classical", "network")
 UNSCALED = 40
 """Best grains of an image without a pixel size that are named: without a scale it takes long."""
+LOOKED_AT = 4
+"""Images of a batch, at most, that tell how finely images without a pixel size sample lattices."""
 ANISOTROPY, SHEAR = 0.012, 0.008
 """Standard deviations of a pixel grid's anisotropy and shear [rad] where nothing is known of it."""
 CALIBRATED = 0.003
@@ -119,6 +122,8 @@ class PhaseMapper:
             )
         known = self._known(calibration)
         limits = self._limits(calibration)
+        if not limits.calibrated:
+            limits = self._in_pixels(self._window(images))
         found: list[Found] = []
         notes: list[str] = []
         for number in range(len(images)):
@@ -130,6 +135,13 @@ class PhaseMapper:
             return said
         named, options = by_ratios(found, said, limits, self._uncalibrated(calibration))
         return assemble(named, limits, known, calibration, notes).merge(options)
+
+    def _window(self, images: np.ndarray) -> float:
+        """Windows for images without a pixel size, by some of them."""
+        some = images[:: -(-len(images) // LOOKED_AT)]
+        return window_of(
+            [clean(to_host(image))[0] for image in some], self.false_alarms, self.workers
+        )
 
     def _uncalibrated(self, calibration: Calibration) -> Uncalibrated:
         return Uncalibrated(
@@ -208,15 +220,16 @@ class PhaseMapper:
             correction=correction,
         )
 
-    def _in_pixels(self) -> Limits:
-        """Windows of 128 pixels, whatever they measure, on the image as it is."""
+    def _in_pixels(self, window: float = SMALLEST) -> Limits:
+        """Windows of so many pixels, whatever they measure."""
+        k_min, k_max = k_limits(window)
         measured = replace(
             self,
             calibration="header",
-            windows=(128.0, 256.0),
-            k_min=12 / 128,
-            k_max=0.45,
-            map_pixel=8.0,
+            windows=(window, 2 * window),
+            k_min=k_min,
+            k_max=k_max,
+            map_pixel=window / 16,
         )
         limits = measured._limits(Calibration(pixel_size=(1.0, 1.0)))
         return replace(limits, calibrated=False)

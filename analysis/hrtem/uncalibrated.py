@@ -26,8 +26,8 @@ GUESS = 0.03
 """Pixel in nm that is tried first; the middle of high-resolution images."""
 WIDE = 0.7
 """Standard deviation of the log of the pixel size about that."""
-NYQUIST = 0.45
-"""Largest spatial frequency at which spots are looked for, 1/px."""
+BEYOND = 1.2
+"""Largest spatial frequency at which spots were looked for, over that of the spots."""
 CLIMBS = 60
 """Maxima that are climbed: without a scale there are many."""
 TRUST = 0.12
@@ -83,18 +83,18 @@ class Uncalibrated:
         `grain_frame`, `grain_row` (in its batch) [grain]; `pixel`, `pixel_sigma` [option] in nm
         and `pixel_probability` [option], most probable first.
         """
+        used = distinct(state)
         settings = SelfCalibration(
             candidates=self.candidates,
             scale_prior=WIDE,
             anisotropy_prior=self.anisotropy_prior,
             shear_prior=self.shear_prior,
             unknown_prior=self.unknown_prior,
-            k_max=NYQUIST / GUESS,
+            k_max=BEYOND * float(np.abs(used.k).max(initial=1e-3)),
             temperature=self.temperature,
             library=self.library,
         )
         known = replace(settings, k_max=8.3).known()
-        used = distinct(state)
         votes = settings.votes(used, known)
         belief = believe(votes, settings.prior, strangers=False, climbs=CLIMBS, trust=TRUST)
         posterior = _posterior(votes, belief, len(known.phases))
