@@ -36,19 +36,26 @@ def drawn(stars: Stars, shape: tuple[int, int]) -> Found:
 
 
 def measured(found: Found, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Give one value for each particle, in pixels: area, y, x, grey, edge."""
-    labels = found.labels.ravel()
+    """Give one value for each particle, in pixels: area, y, x, grey, edge.
+
+    Summed over runs of pixels along x: there are some hundred times fewer than pixels.
+    """
+    labels, width = found.labels.ravel(), found.labels.shape[1]
     many = len(found.stars) + 1
-    area = np.bincount(labels, minlength=many)
-    height, width = found.labels.shape
-    y = np.bincount(labels, np.repeat(np.arange(height, dtype=float), width), many)
-    x = np.bincount(labels, np.tile(np.arange(width, dtype=float), height), many)
-    grey = np.bincount(labels, image.ravel(), many)
+    new = labels[1:] != labels[:-1]
+    new[width - 1 :: width] = True
+    start = np.concatenate([[0], np.flatnonzero(new) + 1])
+    of, length = labels[start], np.diff(start, append=labels.size)
+    y, x = np.divmod(start, width)
+    area = np.bincount(of, length, many)
+    along_y = np.bincount(of, length * y, many)
+    along_x = np.bincount(of, length * (x + (length - 1) / 2), many)
+    grey = np.bincount(of, np.add.reduceat(image.ravel(), start, dtype=float), many)
     rows, columns = found.labels[[0, -1]].ravel(), found.labels[:, [0, -1]].ravel()
     edge = np.bincount(np.concatenate([rows, columns]), minlength=many) > 0
     area_of = np.maximum(area, 1)
-    values = {"area": area, "y": y / area_of, "x": x / area_of, "grey": grey / area_of}
-    return {name: value[1:] for name, value in {**values, "edge": edge}.items()}
+    means = {"y": along_y / area_of, "x": along_x / area_of, "grey": grey / area_of}
+    return {name: value[1:] for name, value in {"area": area, **means, "edge": edge}.items()}
 
 
 def assemble(

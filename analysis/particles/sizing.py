@@ -13,8 +13,12 @@ from .overlap import areas
 from .selection import select
 from .stars import star_maps
 
-SCALES = (2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
-WINDOW = 1 << 16
+SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625)
+FINER = 2.0
+"""Scale that is looked at only where the particles may be small."""
+SMALL = 30.0
+"""Pixels of the image below which they may."""
+WINDOW = 1 << 15
 """Pixels of the network that it is shown at each scale."""
 LEAST = 24
 """Pixels of the network below which a window shows nothing."""
@@ -30,9 +34,11 @@ def typical_diameter(image: np.ndarray, model: Model) -> float | None:
     The area-weighted median; None where no particle is seen at any scale.
     """
     best, diameter = SHARE, None
-    for scale in SCALES:
+    for scale in (*SCALES, FINER):
+        if scale == FINER and diameter is not None and diameter > SMALL:
+            break
         window = _middle(image, scale)
-        if min(window.shape) * scale < LEAST and scale != SCALES[1]:
+        if min(window.shape) * scale < LEAST and scale != SCALES[0]:
             continue
         covered, found = _look(window, model, scale)
         if covered > best:
@@ -51,16 +57,30 @@ def _middle(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _look(window: np.ndarray, model: Model, scale: float) -> tuple[float, float]:
-    """Give the share of the window that particles of a known size cover, and their diameter."""
+    """Give how far particles of a known size cover the window, 0 to 1, and their diameter.
+
+    Few count less than many: at a scale that is far too coarse all of the slice may look like one.
+    Particles that the edge of the window cuts tell no size, unless there are no others.
+    """
     maps = next(star_maps(window[None], model, scale))
-    found = select(maps, model.threshold("prob"), model.threshold("nms"))
-    area = areas(found.corners())
+    found = select(maps, model.threshold("prob"), model.threshold("nms"), refine=False)
+    corners = found.corners()
+    area = areas(corners)
     diameter = 2 * np.sqrt(area / np.pi)
     relative = diameter * scale / model.particle_px
-    weight = np.where((relative > KNOWN[0]) & (relative < KNOWN[1]), area * found.prob, 0)
+    known = (relative > KNOWN[0]) & (relative < KNOWN[1])
+    weight = np.where(known, area * found.prob, 0)
     if not weight.sum() > 0:
         return 0.0, 0.0
-    order = np.argsort(diameter)
+    many = np.count_nonzero(known)
+    covered = float(weight.sum() / window.size * many / (many + 1))
+    whole = ((corners > 0) & (corners < np.array(window.shape) - 1)).all(axis=(1, 2))
+    weight = weight * whole if weight[whole].sum() > 0 else weight
+    return covered, _median(diameter, weight)
+
+
+def _median(values: np.ndarray, weight: np.ndarray) -> float:
+    """Give the value that as much weight lies below as above."""
+    order = np.argsort(values)
     total = np.cumsum(weight[order])
-    middle = diameter[order][np.searchsorted(total, total[-1] / 2)]
-    return float(weight.sum() / window.size), float(middle)
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

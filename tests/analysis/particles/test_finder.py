@@ -68,6 +68,19 @@ def test_balls_are_found_and_measured_in_micrometres() -> None:
     assert abs(np.median(bright) - 170) < 10
 
 
+def test_the_table_says_where_each_particle_is_and_how_bright() -> None:
+    image, _ = balls((90, 140), 30.0)
+    said = ParticleFinder(particle_px=30)(image[None], UNKNOWN)
+    shown = said["particle_map"].values[0]
+    for row, number in enumerate(said["particle_label"].values):
+        y, x = np.nonzero(shown == number)
+        told = [said[f"particle_{name}"].values[row] for name in ("area", "y", "x", "grey")]
+        expected = [len(y), y.mean() + 0.5, x.mean() + 0.5, image[y, x].mean()]
+        np.testing.assert_allclose(told, expected, rtol=1e-5)
+        cut = {0, 89} & set(y.tolist()) or {0, 139} & set(x.tolist())
+        assert said["particle_edge"].values[row] == bool(cut)
+
+
 @pytest.mark.parametrize("diameter", [12.0, 60.0, 110.0])
 def test_the_first_look_tells_the_size(diameter: float) -> None:
     edge = int(max(160, 4.5 * diameter))
