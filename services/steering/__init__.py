@@ -16,10 +16,11 @@ from .envelope import Dose, Envelope, Limits, RefusedError, Spent
 from .evaluation import Evaluate
 from .feed import Feed
 from .guarding import guarded
+from .health import ServiceSignal
 from .lost import LostResultError
 from .patience import patient
 from .reading import Reading
-from .watched import ResultSignal, ServiceSignal
+from .watched import ResultSignal
 from .wheel import HeldError, Wheel
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +12,11 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, Msg, MsgGenerator
 
 from .envelope import Envelope, RefusedError, Spent
+from .health import ServiceSignal
 from .passing import halted, passing
 from .wheel import Asked, Suggestion, Wheel
 
+log = logging.getLogger("beamside.steering")
 FLYING = ("kickoff", "prepare")
 
 
@@ -22,6 +25,7 @@ def guarded(
     envelope: Envelope,
     *,
     wheel: Wheel | None = None,
+    health: ServiceSignal | None = None,
     spent: Spent | None = None,
     exposures: Callable[[], int] | None = None,
     name: str = "",
@@ -32,14 +36,16 @@ def guarded(
     `set` is one. With a `wheel` every suggestion is told to the service, with the result that it
     stands on; in mode advise it waits for a person, who may reject it (RefusedError); while the
     emergency stop is pressed, steering is off or the wheel is held by another, the scan is paused.
-    Without one the envelope alone holds, with no service at all.
+    Without one the envelope alone holds, with no service at all. With `health` the scan is paused
+    too before its next move or frame when the service is silent, when its results are stale, or
+    when frames are lost: to resume is to accept what was lost until then, and no more.
 
     Frames are counted by the groups of triggers; `exposures()` asks the detector's own count, which
     knows of the frames of rewinds too. A rewind repeats moves that were allowed, uncounted.
     `spent` carries the counts from plan to plan. Costs 0.15 ms a move, 0.8 where its step is
     limited.
     """
-    guard = _Guard(envelope, wheel, spent or Spent(), exposures, name)
+    guard = _Guard(envelope, wheel, health, spent or Spent(), exposures, name)
     return (yield from passing(plan, guard.around))
 
 
@@ -48,12 +54,13 @@ class _Guard:
         self,
         envelope: Envelope,
         wheel: Wheel | None,
+        health: ServiceSignal | None,
         spent: Spent,
         exposures: Callable[[], int] | None,
         name: str,
     ) -> None:
         self.envelope, self.wheel, self.spent, self.exposures = envelope, wheel, spent, exposures
-        self.name = name
+        self.name, self.health = name, health
         self._allowed: dict[str, Any] = {}
         self._row: dict[str, Any] = {}
         self._triggered: Any = None
@@ -137,12 +144,23 @@ class _Guard:
         self._triggered = group
 
     def _free(self) -> MsgGenerator[None]:
-        """Pause as long as the wheel does not let anything happen."""
-        while self.wheel is not None and (words := self.wheel.hindrance()):
-            self.wheel.tell("pause", None, words)
+        """Pause as long as the wheel, or the health of the service, lets nothing happen."""
+        while words := self._hindrance():
+            log.warning("the scan is paused: %s", words)
+            self._tell("pause", words)
             yield from halted()
-            if not self.wheel.hindrance():
-                self.wheel.tell("resume", None, "")
+            if self.health is not None:
+                self.health.accept()
+            if not self._hindrance():
+                self._tell("resume", "")
+
+    def _hindrance(self) -> str:
+        words = "" if self.wheel is None else self.wheel.hindrance()
+        return words or ("" if self.health is None else self.health.reason)
+
+    def _tell(self, event: str, words: str) -> None:
+        if self.wheel is not None:
+            self.wheel.tell(event, None, words)
 
 
 def _consent(wheel: Wheel, told: Suggestion) -> MsgGenerator[None]:

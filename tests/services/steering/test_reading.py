@@ -17,7 +17,6 @@ from beamside.services.steering import (
     LostResultError,
     Reading,
     ResultSignal,
-    ServiceSignal,
 )
 
 from .camera import Camera
@@ -146,15 +145,3 @@ def test_a_stock_suspender_stops_and_resumes_a_scan(
     assert time.monotonic() - begun > 0.3
     assert sorted(set(read)) == read  # a rewound scan takes a new frame, and reads that one
     assert len(read) >= 4
-
-
-def test_the_health_of_the_service_is_a_signal(service: Service, feed: Feed) -> None:
-    signal = ServiceSignal(feed)
-    told: list[float] = []
-    signal.subscribe(lambda value, **_: told.append(value))
-    service.status("7", account={"missing": 2})
-    assert soon(lambda: told == [1.0, 0.0])
-    assert "2 frames are missing" in signal.reason
-    service.status("8", account={"missing": 0})
-    assert soon(lambda: told == [1.0, 0.0, 1.0])
-    signal.close()
