@@ -138,6 +138,7 @@ def center_on(
         raise ValueError(f"a centre needs 3 steps at least, not {steps}")
 
     def inside() -> MsgGenerator[float]:
+        before = yield from bps.rd(axis)
         low, high = sorted((float(start), float(stop)))
         first, last = low, high
         centre = (low + high) / 2
@@ -147,9 +148,10 @@ def center_on(
             for n, place in enumerate(places):
                 row = yield from look(detectors, {axis: float(place)})
                 mass[n] = value_of(row, field)
-            mass -= np.nanmin(mass)
-            mass[np.isnan(mass)] = 0
+            mass -= np.min(mass, where=np.isfinite(mass), initial=np.inf)
+            mass[~np.isfinite(mass)] = 0
             if not mass.sum() > 0:
+                yield from move({axis: before})
                 raise ValueError(f"{field} is the same from {low:g} to {high:g}: no centre in it")
             centre = float((places * mass).sum() / mass.sum())
             reach = (high - low) / 8

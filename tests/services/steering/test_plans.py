@@ -74,6 +74,18 @@ def test_a_feature_is_centred(stage: Any, engine: RunEngine) -> None:
     assert abs(one.at["x"] - 1.3) < 0.05
 
 
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("score", [3.0, float("nan")])
+def test_where_nothing_is_to_be_centred_the_axis_goes_back(
+    stage: Any, engine: RunEngine, score: float
+) -> None:
+    one = stage(lambda **_: score)
+    one.at["x"] = 0.75
+    with pytest.raises(ValueError, match="no centre in it"):
+        engine(plans.center_on([one.reading], one.axes["x"], "beamside_score", -5, 5))
+    assert one.at["x"] == 0.75
+
+
 def test_a_scan_stops_when_it_has_enough(stage: Any, engine: RunEngine) -> None:
     one = stage(lambda x, **_: float(x))
     enough = lambda row: row["beamside_score"] >= 3  # noqa: E731
