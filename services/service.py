@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -90,11 +89,6 @@ class Plan:
     def parsed(self) -> Settings:
         """The settings, as the model."""
         return Settings.model_validate(self.settings)
-
-
-def private_folder() -> Path:
-    """A new folder that only this user can enter, with a path short enough for ipc sockets."""
-    return Path(tempfile.mkdtemp(prefix="beamside-"))
 
 
 Role = Callable[[Plan, Life], int]

@@ -24,8 +24,9 @@ import orjson
 
 from . import doors, notices
 from .acceptance import FILE
+from .ground import Ground
 from .ports import listening_socket
-from .service import ENVIRONMENT, NOTHING_TO_DO, Life, Plan, private_folder
+from .service import ENVIRONMENT, NOTHING_TO_DO, Life, Plan
 from .settings import Settings
 
 LOOK_MS = 50
@@ -72,7 +73,8 @@ class Supervisor:
             raise StartError("; ".join(wrong))
         self.token = settings.viewer.token or secrets.token_urlsafe(24)
         port = self._page_port() if settings.viewer.enabled else 0
-        self.folder = private_folder()
+        self.ground = Ground.taken()
+        self.folder = self.ground.folder
         gatherers = settings.analysis.gatherers if settings.analysis.workers else 0
         self.plan = Plan(
             settings=settings.model_dump(mode="json"),
@@ -296,7 +298,7 @@ class Supervisor:
                 for file in [*self.folder.glob("*.log"), *self.folder.glob("*.out")]:
                     if file.stat().st_size:
                         shutil.copy(file, logs / file.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.ground.left()
 
 
 def _plainly(line: str) -> str:
