@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from .decompress import decode
 from .errors import FileError
 from .files import KNOWN_SUFFIXES, open_file
+from .files.formats import split
 from .unfinished import Unfinished
 
 MOST = 1 << 17
@@ -33,8 +34,13 @@ class Stack:
     """Slices that are not there."""
     pixel_um: tuple[float, float] | None
     """(y, x) of a pixel of a slice; None = no file says it."""
-    notes: tuple[str, ...]
-    """What was wrong, in words."""
+    left_out: Mapping[str, str]
+    """Files, or frames of them, that are no slices of it, and why."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was wrong, in words."""
+        return tuple(f"{name} left out: {why}" for name, why in self.left_out.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class _Place:
 
 def stamp(source: Path) -> list[tuple[str, int, int]]:
     """Names, sizes and dates of the files of `source`, to tell whether they changed."""
-    said = [(path.name, path.stat()) for path in _files(source)]
+    said = [(path.name, split(path)[0].stat()) for path in _files(source)]
     return [(name, one.st_size, one.st_mtime_ns) for name, one in said]
 
 
@@ -60,21 +66,21 @@ def stack(source: Path, work: Unfinished) -> Stack:
 
     It is there when work goes on, and is not read again then.
     """
-    notes: list[str] = []
-    places = list(_places(source, notes))
+    left_out: dict[str, str] = {}
+    places = list(_places(source, left_out))
     if not places:
-        raise FileError(f"{source} holds no slices{': ' + notes[0] if notes else ''}")
+        why = "".join(f": {name}: {words}" for name, words in [*left_out.items()][:1])
+        raise FileError(f"{source} holds no slices{why}")
     shape = Counter(one.shape for one in places).most_common(1)[0][0]
     pixel = Counter(one.pixel for one in places).most_common(1)[0][0]
     good = []
     for one in places:
         if one.shape != shape:
             size, most = (" x ".join(map(str, s)) for s in (one.shape, shape))
-            notes.append(f"{one.path.name} left out: {size} pixels, most have {most}")
+            left_out[one.path.name] = f"{size} pixels, most have {most}"
         elif one.pixel != pixel:
-            notes.append(
-                f"{one.path.name} left out: a pixel measures {one.pixel} um, mostly {pixel}"
-            )
+            here, most = (_length(p) for p in (one.pixel, pixel))
+            left_out[one.path.name] = f"a pixel measures {here}, of most {most}"
         else:
             good.append(one)
     many = max(one.index for one in places) + 1
@@ -82,22 +88,27 @@ def stack(source: Path, work: Unfinished) -> Stack:
     values = work.mapped("volume", (many, *shape), kind)
     copied = work.get("copied")
     if copied is None:
-        copied = {"missing": _copy(good, values, notes)}
-        work.put("copied", {**copied, "notes": np.array(notes or [""])})
+        copied = {"missing": _copy(good, values, left_out)}
+        told = np.array([*left_out.items()], str).reshape(-1, 2)
+        work.put("copied", {**copied, "left_out": told})
     else:
-        notes = [str(text) for text in copied["notes"] if str(text)]
+        left_out = {str(name): str(why) for name, why in copied["left_out"]}
     missing = tuple(int(n) for n in copied["missing"])
-    return Stack(values, missing, pixel, tuple(notes))
+    return Stack(values, missing, pixel, left_out)
+
+
+def _length(pixel: tuple[float, float] | None) -> str:
+    return "nothing that is known" if pixel is None else f"{pixel[0]:g} x {pixel[1]:g} um"
 
 
 def _files(source: Path) -> list[Path]:
     if not source.is_dir():
-        return [source] if source.exists() else []
+        return [source] if split(source)[0].exists() else []
     found = [path for path in source.iterdir() if path.suffix.lower() in KNOWN_SUFFIXES]
     return sorted(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.stem)], path))
 
 
-def _places(source: Path, notes: list[str]) -> Iterator[_Place]:
+def _places(source: Path, left_out: dict[str, str]) -> Iterator[_Place]:
     """Where the slices are; files that can't be read are named."""
     files = _files(source) if source.is_dir() else [source]
     numbers = _numbers(files)
@@ -117,7 +128,7 @@ def _places(source: Path, notes: list[str]) -> Iterator[_Place]:
         except FileError as error:
             if not source.is_dir():
                 raise
-            notes.append(f"{path.name} left out: {error}")
+            left_out[path.name] = str(error)
 
 
 def _numbers(files: list[Path]) -> list[int]:
@@ -133,7 +144,7 @@ def _numbers(files: list[Path]) -> list[int]:
     return list(range(len(files)))
 
 
-def _copy(places: list[_Place], values: np.ndarray, notes: list[str]) -> np.ndarray:
+def _copy(places: list[_Place], values: np.ndarray, left_out: dict[str, str]) -> np.ndarray:
     """Fill `values`; give the slices that are missing, int64."""
     there = np.zeros(len(values), bool)
     by_file: dict[Path, list[_Place]] = {}
@@ -146,9 +157,9 @@ def _copy(places: list[_Place], values: np.ndarray, notes: list[str]) -> np.ndar
                     values[one.index] = decode(recording.frame(one.frame).channels["data"])
                     there[one.index] = True
                 except FileError as error:
-                    notes.append(f"{path.name} frame {one.frame} left out: {error}")
+                    left_out[f"{path.name} frame {one.frame}"] = str(error)
     if not there.any():
-        raise FileError("no slice could be read: " + "; ".join(notes[:3]))
+        raise FileError("no slice could be read: " + "; ".join([*left_out.values()][:3]))
     good = np.flatnonzero(there)
     missing = np.flatnonzero(~there)
     for index in missing:

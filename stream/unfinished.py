@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import FileError
 
-FORMAT = "beamside-unfinished-1"
+FORMAT = "beamside-unfinished-2"
 QUESTION = "question.json"
 
 

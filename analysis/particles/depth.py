@@ -6,16 +6,22 @@ import numpy as np
 import xarray as xr
 
 from ..operators import AnalysisError
+from .flags import doubtful
 
 
 def depth_profile(table: xr.Dataset, rings: int = 10, along: str = "z") -> xr.Dataset:
     """Mean damage of particles in slices of equal thickness `along` z, y, x or `radius`.
 
     `radius` is the distance in the plane from the middle of all centres: rings. Along `depth`:
-    damage with standard error, that of each shell, and how many particles. NaN where none is.
+    damage with standard error, that of each shell, and how many particles, doubtful ones (`flags`)
+    left out. NaN where none is.
     """
     if along not in ("z", "y", "x", "radius"):
         raise AnalysisError(f"there is no depth along {along!r}; allowed: z, y, x, radius")
+    left_out = doubtful(table)
+    if left_out.all():
+        raise AnalysisError("there is no particle to tell damage versus depth of")
+    table = table.isel(particle=~left_out)
     place = _place(table, along)
     edges = np.linspace(place.min(), max(place.max(), place.min() + 1e-9), rings + 1)
     slice_of = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, rings - 1)
@@ -48,7 +54,7 @@ def depth_profile(table: xr.Dataset, rings: int = 10, along: str = "z") -> xr.Da
             "depth": ("depth", middle, {"units": "um", "long_name": f"along {along}"}),
             "shell": table["shell"],
         },
-        {"title": "damage versus depth", "along": along},
+        {"title": "damage versus depth", "along": along, "doubtful_left_out": int(left_out.sum())},
     )  # fmt: skip
 
 

@@ -53,6 +53,9 @@ class ParticleFinder:
     """Compute in bfloat16. Not given: on a GPU, and on processors made for it (AMX, for one)."""
     device: str = "auto"
     """cpu, cuda, or auto: the GPU where there is one."""
+    maps: bool = True
+    """Whether the map of labels is given; without it a result is small, and outlines tell the same.
+    """
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
@@ -86,6 +89,8 @@ class ParticleFinder:
         diameter, source = self._diameter(slices, network, pixel)
         found = self._found(slices, network, self._scale(network, diameter))
         data = assemble(found, slices, pixel)
+        if not self.maps:
+            data = data.drop_vars("particle_map")
         data.attrs = self._attributes(network, diameter, source, calibration, notes)
         return data
 

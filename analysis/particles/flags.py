@@ -6,31 +6,45 @@ from enum import IntFlag
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 
 class Flag(IntFlag):
-    """One reason a bit; several may hold."""
+    """One reason a bit; several may hold. `WORDS` tells each."""
 
     BORDER = 1
-    """It touches a face of the volume: a part of it may be missing. Nothing is undefined."""
     THIN = 2
-    """Nowhere thicker than a voxel or two: roughness is undefined."""
     NO_CRACK = 4
-    """No voxel of it is a crack: there is no inner surface (surf_inner, rough_inner)."""
     ROUND = 8
-    """Its two longest axes are nearly the same: roll, pitch and yaw are undefined."""
     NO_GREY = 16
-    """No grey volume, or no finite value in it: edensity and homogeneity are undefined."""
     EVEN_GREY = 32
-    """All its grey values are the same: homogeneity is undefined."""
     FEW_NEIGHBOURS = 64
-    """Fewer other particles than neighbours are asked for: statistics over them are undefined."""
     PIECES = 128
-    """Its voxels are not connected. Nothing is undefined."""
     NO_SURROUNDINGS = 256
-    """The window around it holds no voxel but its own: density is undefined."""
     THIN_CRACKS = 512
-    """All its cracks vanish when they are smoothed: rough_inner is undefined."""
+    DOUBTFUL = 1024
+
+
+WORDS: dict[Flag, str] = {
+    Flag.BORDER: "it touches a face of the volume, so that a part of it may be missing",
+    Flag.THIN: "nowhere thicker than a voxel or two: roughness is undefined",
+    Flag.NO_CRACK: "no voxel of it is a crack: there is no inner surface (surf_inner, rough_inner)",
+    Flag.ROUND: "its two longest axes are nearly the same: roll, pitch and yaw are undefined",
+    Flag.NO_GREY: "no finite grey value in it: edensity and homogeneity are undefined",
+    Flag.EVEN_GREY: "all its grey values are the same: homogeneity is undefined",
+    Flag.FEW_NEIGHBOURS: "too few other particles: statistics over neighbours are undefined",
+    Flag.PIECES: "its voxels are not connected",
+    Flag.NO_SURROUNDINGS: "the window around it holds no voxel but its own: density is undefined",
+    Flag.THIN_CRACKS: "all its cracks vanish when they are smoothed: rough_inner is undefined",
+    Flag.DOUBTFUL: "more than half of it is crack: most likely it is no particle",
+}
+
+
+def doubtful(table: xr.Dataset) -> np.ndarray:
+    """Which rows of a table of particles are most likely none, bool [particle]."""
+    if "particle_flags" not in table:
+        return np.zeros(table.sizes["particle"], bool)
+    return np.asarray(table["particle_flags"].values & Flag.DOUBTFUL != 0)
 
 
 def attributes() -> dict[str, Any]:

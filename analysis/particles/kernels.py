@@ -205,3 +205,31 @@ def enlarge(
                     table[label, 1] += z
                     table[label, 2] += y
                     table[label, 3] += x
+
+
+def march(
+    cells: np.ndarray,
+    start: np.ndarray,
+    way: np.ndarray,
+    steps: int,
+    seen: np.ndarray,
+    hit: np.ndarray,
+) -> None:
+    """Follow rays through labels to the first that is not 0.
+
+    cells: labels [z, y, x]; start: float64 [ray, 3], cells; way: float64 [3], of a step
+    seen: int32 [ray], the label, 0 where there is none; hit: float32 [ray, 3], where
+    """
+    depth, rows, columns = cells.shape
+    for ray in range(len(start)):
+        z, y, x = start[ray, 0], start[ray, 1], start[ray, 2]
+        for _ in range(steps):
+            if 0 <= z < depth and 0 <= y < rows and 0 <= x < columns:
+                label = cells[int(z), int(y), int(x)]
+                if label:
+                    seen[ray] = label
+                    hit[ray, 0], hit[ray, 1], hit[ray, 2] = z, y, x
+                    break
+            z += way[0]
+            y += way[1]
+            x += way[2]

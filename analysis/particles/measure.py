@@ -19,6 +19,8 @@ from .flags import Flag
 from .moments import Moments, moments
 
 Row = dict[str, float]
+DOUBTFUL = 0.5
+"""Damage above which a particle is most likely none: what was labelled is as dark as cracks."""
 COARSE = 32
 """Voxels across from which the depth of a particle is measured at half the resolution."""
 
@@ -92,6 +94,7 @@ def _flags(crop: Crop, parts: Body, shape: Moments, row: Row) -> Flag:
         Flag.THIN_CRACKS: cracked and np.isnan(row["rough_inner"]),
         Flag.THIN: np.isnan(row["rough_outer"]),
         Flag.NO_GREY: np.isnan(row["edensity"]),
+        Flag.DOUBTFUL: row["damage"] > DOUBTFUL,
         Flag.EVEN_GREY: np.isnan(row["homogeneity"]) and not np.isnan(row["edensity"]),
     }
     return Flag(sum(flag for flag, holds in reasons.items() if holds))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...models.weights import SHIPPED, Card, WeightsError, load_stardist
+from ...models.weights import SHIPPED, Card, WeightsError, load_stardist, read_card
 from ..operators import AnalysisError
 
 if TYPE_CHECKING:
@@ -62,6 +62,22 @@ class Model:
         return answers(self.ask, self.net.config, images, self.together)
 
 
+def place(name: str) -> tuple[str, Path]:
+    """Name and folder of a network: a shipped one, or the path of a card."""
+    path = Path(name)
+    if path.name == name and path.suffix != ".json":
+        return name, SHIPPED
+    return path.name.removesuffix(".json"), path.parent
+
+
+def card_of(name: str) -> Card:
+    """Read the card of a network, without the network; AnalysisError says what is missing."""
+    try:
+        return read_card(*place(name))
+    except WeightsError as error:
+        raise AnalysisError(str(error)) from error
+
+
 @lru_cache(maxsize=4)
 def model(
     name: str = NAME, engine: str = "auto", half: bool | None = None, device: str = "auto"
@@ -71,13 +87,10 @@ def model(
     `name` is that of a shipped network, or the path of a card (FOLDER/NAME or FOLDER/NAME.json);
     `engine`, `half` and `device` as in `models.engines.engine`.
     """
-    path = Path(name)
-    plain = path.name == name and path.suffix != ".json"
-    folder = SHIPPED if plain else path.parent
     try:
         from ...models import engines
 
-        net, card = load_stardist(name if plain else path.name.removesuffix(".json"), folder)
+        net, card = load_stardist(*place(name))
         ask = engines.engine(net, engine, half, device)
     except ImportError as error:
         raise AnalysisError(

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..operators import AnalysisError
 from .catalogue import FEATURES, LEAKAGE_FREE
-from .flags import Flag
+from .flags import Flag, doubtful
 
 FEWEST = 30
 """Particles that a forest is fitted to."""
@@ -41,7 +41,8 @@ class Regressors:
 def regressors(table: xr.Dataset, chosen: str | Sequence[str], border: bool) -> Regressors:
     """Take the features `chosen` (a name of SETS, or names) of the particles of a table.
 
-    Particles at the border are left out unless `border`: a part of them may be missing. Columns
+    Particles at the border are left out unless `border`: a part of them may be missing; so are
+    doubtful ones (`flags`). Columns
     that are undefined everywhere or never differ are left out. AnalysisError if little is left.
     """
     prefix, names = SETS[chosen] if isinstance(chosen, str) else ("particle_", tuple(chosen))
@@ -59,6 +60,9 @@ def regressors(table: xr.Dataset, chosen: str | Sequence[str], border: bool) -> 
         outside = table["particle_flags"].values & Flag.BORDER != 0
         notes += [f"{outside.sum()} particles at the border left out"] if outside.any() else []
         kept &= ~outside
+    none = kept & doubtful(table)
+    notes += [f"{none.sum()} doubtful particles left out (flag)"] if none.any() else []
+    kept &= ~none
     rows = np.flatnonzero(kept)
     if len(rows) < FEWEST:
         raise AnalysisError(

@@ -13,11 +13,13 @@ def batch(commands: Commands) -> None:
     sub = commands.add_parser(
         "batch",
         help="a folder of images: tables, a NeXus file and a report with pictures",
-        description="Analyse every image of a folder, or of several files, as one session of one "
-        "microscope. Killed at any moment, the same command goes on where it stopped. Exit code 1 "
-        "when a file or a frame has no result: the report names it.",
+        description="hrtem: analyse every image of a folder, or of several files, as one session "
+        "of one microscope. particles: find the particles in slices; those of one file, or of "
+        "files numbered alike, are one volume: labels, features, damage and what goes with it. "
+        "Killed at any moment, the same command goes on where it stopped. Exit code 1 when a file "
+        "or a frame has no result: the report names it.",
     )
-    sub.add_argument("technique", choices=("hrtem",), help="which")
+    sub.add_argument("technique", choices=("hrtem", "particles"), help="which")
     sub.add_argument(
         "files", type=Path, nargs="+", metavar="FOLDER", help="a folder (its folders too), or files"
     )
@@ -39,7 +41,7 @@ def batch(commands: Commands) -> None:
     sub.add_argument(
         "--pictures", type=int, default=12, help="frames that are drawn, at most (default 12)"
     )
-    set_option(sub, "one setting of the analysis, e.g. candidates=oxides (again for more)")
+    set_option(sub, "one setting, e.g. candidates=oxides, voxel_um=[0.2,0.1,0.1] (again for more)")
     json_option(sub)
     sub.set_defaults(command=lazy("batch.command", "command"))
 

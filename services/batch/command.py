@@ -14,10 +14,10 @@ import orjson
 from ...stream.files import parse_length
 from ..commands import listening, say
 from ..settings import assignment
-from .engine import STOPPED, Engine, Outcome, Wish
+from .engine import STOPPED, Engine, Outcome
 from .progress import duration
 from .store import claimed
-from .technique import load
+from .technique import Wish, load
 
 INCOMPLETE = 1
 """Exit code when a file or a frame has no result."""

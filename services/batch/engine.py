@@ -15,7 +15,6 @@ import xarray as xr
 
 from ... import __version__, analysis, models
 from ...stream.errors import FileError
-from ...stream.files import PixelSize
 from ...stream.messages import Result, RunStart, RunStop
 from ...stream.nexus import write_results
 from .items import SOURCE, Gathered, Item, gather
@@ -23,7 +22,7 @@ from .pool import Pool
 from .progress import Progress
 from .store import Store, key_of, read_state, write_state
 from .tables import Tables
-from .technique import Batch, Done, Settings, Technique
+from .technique import Batch, Done, Settings, StoppedError, Technique, Wish
 
 STOPPED = 130
 SHOWN = 5
@@ -31,20 +30,6 @@ SHOWN = 5
 PICTURES = "pictures"
 DRAWN = ".drawn"
 """How the name of an empty file ends that says that all pictures of a frame are there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for."""
-
-    given: tuple[Path, ...]
-    out: Path
-    workers: int
-    pixel_size: PixelSize | None = None
-    apply: bool = False
-    """Accept what the frames say of the session (a calibration), and analyse again with it."""
-    pictures: int = 12
-    """Frames of which pictures are drawn, at most."""
 
 
 @dataclass(slots=True)
@@ -92,9 +77,10 @@ class Engine:
     def run(self) -> Outcome:
         """Do all of it; FileError if there is nothing to do, or the disk refuses."""
         began = time.monotonic()
-        gathered = self._gather()
+        gathered = self._technique.arranged(self._gather(), self._wish)
         title = ", ".join(path.resolve().name for path in self._wish.given[:3])
         batch = Batch(self._wish.out, title, gathered, self._technique.settings, self._made_by)
+        batch.stop = self._stop
         self._outcome.frames = len(gathered.items)
         self._outcome.refused = len(gathered.refused)
         self._settings = dict.fromkeys(range(len(gathered.items)), self._technique.settings)
@@ -154,9 +140,12 @@ class Engine:
         if not self._pass(pool, batch, list(everything), "analysed"):
             return None
         self._say("  session   what do all frames say together?")
-        again, session = self._technique.again(
-            self._done(batch), batch, self._store.once, apply=self._wish.apply
-        )
+        try:
+            again, session = self._technique.again(
+                self._done(batch), batch, self._store.once, apply=self._wish.apply
+            )
+        except StoppedError:
+            return None
         for words in batch.words[:SHOWN]:
             self._say(f"  session   {words}")
         if len(batch.words) > SHOWN:
@@ -198,7 +187,7 @@ class Engine:
             "do": "analyse",
             "path": str(item.path),
             "index": item.index,
-            "pixel_size": self._wish.pixel_size,
+            "pixel_size": item.given,
             "settings": dict(self._settings[number]),
             **{key: str(value) for key, value in more.items()},
         }
@@ -284,7 +273,7 @@ class Engine:
     def _report(self, batch: Batch) -> None:
         page = self._technique.report(batch)
         self._store.tidy()
-        self._outcome.files = (page, *self._outcome.files)
+        self._outcome.files = (page, *batch.files, *self._outcome.files)
         self._outcome.words = tuple(batch.words)
 
 

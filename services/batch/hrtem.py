@@ -19,9 +19,9 @@ from ...analysis.hrtem.spacings import Spacings
 from ...stream.messages import Result
 from ..library import chosen_folder, gifts
 from .columns import columns_of, rows_of
-from .items import Item
+from .items import Gathered, Item
 from .session import Sitting, enough, sittings
-from .technique import Batch, Done, Once, Row, Settings
+from .technique import Batch, Done, Once, Row, Settings, Wish
 
 WHERE = ("frame", "file", "place")
 UNIT = "length_unit"
@@ -72,6 +72,11 @@ class Hrtem:
     def fingerprint(self) -> Mapping[str, Any]:
         """The database of phases."""
         return {"database_sha256": self._library.sha256}
+
+    def arranged(self, gathered: Gathered, wish: Wish) -> Gathered:
+        """All frames, as they are."""
+        del wish
+        return gathered
 
     def again(
         self, frames: Iterator[Done], batch: Batch, once: Once, *, apply: bool

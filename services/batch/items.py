@@ -21,6 +21,7 @@ class Item:
     """One frame of one file."""
 
     path: Path
+    """Of its file, perhaps with `::PART`."""
     name: str
     """Of the file, as people know it: its path from the folder that was named."""
     index: int
@@ -31,6 +32,8 @@ class Item:
     """Size of the file, and date of its last change in ns."""
     calibration: dict[str, Any] = field(default_factory=dict)
     """As in `RunStart.calibration`."""
+    given: PixelSize | None = None
+    """nm; what the file is told that a pixel measures."""
 
     @property
     def label(self) -> str:
@@ -83,7 +86,7 @@ def _frames(path: Path, name: str, pixel_size: PixelSize | None) -> list[Item]:
         known = dict(recording.start.calibration)
         stamp = (stat.st_size, stat.st_mtime_ns)
         return [
-            Item(path, name, index, recording.count, stamp, known)
+            Item(path, name, index, recording.count, stamp, known, pixel_size)
             for index in range(recording.count)
         ]
 

@@ -13,14 +13,33 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from ...stream.files import PixelSize
 from ...stream.messages import Result
 from .items import Gathered, Item
 
-TECHNIQUES: Mapping[str, str] = {"hrtem": ".hrtem"}
+TECHNIQUES: Mapping[str, str] = {"hrtem": ".hrtem", "particles": ".particles"}
 """The file of each technique; it has a function `technique(settings)`."""
 
 Row: TypeAlias = Mapping[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for."""
+
+    given: tuple[Path, ...]
+    out: Path
+    workers: int
+    pixel_size: PixelSize | None = None
+    apply: bool = False
+    """Accept what the frames say of the session (a calibration), and analyse again with it."""
+    pictures: int = 12
+    """Frames of which pictures are drawn, at most."""
+
+
+class StoppedError(Exception):
+    """Somebody wants the batch to end; what is finished is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,10 @@ class Batch:
     """What a reader must know about the session as a whole."""
     pictures: dict[int, list[str]] = field(default_factory=dict)
     """Files of the pictures of a frame, relative to `out`."""
+    files: list[Path] = field(default_factory=list)
+    """What the technique wrote by itself, beside tables and report."""
+    stop: Callable[[], bool] = lambda: False
+    """Whether to end: what takes long asks, and raises StoppedError."""
 
 
 class Technique(Protocol):
@@ -71,13 +94,21 @@ class Technique(Protocol):
         """Give what else the results depend on: hashes of databases and weights."""
         ...
 
+    def arranged(self, gathered: Gathered, wish: Wish) -> Gathered:
+        """Say what is analysed of the frames that were found: all of them, or cuts through them.
+
+        What is left out is among the `refused`. Settings may be changed by what is seen.
+        """
+        ...
+
     def again(
         self, frames: Iterator[Done], batch: Batch, once: Once, *, apply: bool
     ) -> tuple[Mapping[int, Settings], list[Result]]:
         """Look at all results of the first pass.
 
         Give settings for frames (by number) that are to be analysed once more, and what was found
-        of the session as a whole. `apply` says that a person accepts what was found.
+        of the session as a whole. `apply` says that a person accepts what was found. StoppedError
+        if `batch.stop` said so.
         """
         ...
 

@@ -48,16 +48,25 @@ def command(args: argparse.Namespace) -> int:
 
 
 def measured(
-    features: Features, labels: np.ndarray, grey: np.ndarray | None, voxel: Voxel, workers: int
+    features: Features,
+    labels: np.ndarray,
+    grey: np.ndarray | None,
+    voxel: Voxel,
+    workers: int,
+    each: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
 ) -> xr.Dataset:
-    """Measure all particles in several processes; the table is that of one process."""
+    """Measure all particles in several processes; the table is that of one process.
+
+    `each` sees the measurements pass by.
+    """
     job, crops, around = features.jobs(labels, grey, voxel)
+    each = each or _counted
     if workers <= 1:
-        return features.table(map(job, crops), around, voxel)
+        return features.table(each(map(job, crops)), around, voxel)
     # a fresh interpreter each: a fork of a process with threads may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = _in_order(pool, job, crops, AHEAD * workers)
-        return features.table(_counted(found), around, voxel)
+        return features.table(each(found), around, voxel)
 
 
 def _in_order(

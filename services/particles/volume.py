@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ... import __version__
 from ...analysis import operators
-from ...analysis.particles.bodies import bodies, views
-from ...analysis.particles.extent import Extent
-from ...analysis.particles.fusion import Fusion, Plan
+from ...analysis.particles.bodies import views
+from ...analysis.particles.fusion import Fusion
 from ...analysis.particles.linking import Linking
 from ...analysis.particles.sections import VIEWS, Sections, unpacked
 from ...stream.errors import FileError
-from ...stream.labelvolume import LabelVolume
+from ...stream.files.formats import split
 from ...stream.stack import Stack, stack, stamp
 from ...stream.unfinished import Unfinished
 from ..settings import assignment
 from .finding import Job, batches, found
 from .given import say, voxel_of
+from .joining import Joining
 
 
 @dataclass(frozen=True)
@@ -83,63 +82,14 @@ def made(wanted: Wanted, work: Unfinished) -> tuple[xr.Dataset, dict[str, Any]]:
         "network": job.network,
         "notes": list(volume.notes),
     }
-    draw = _fused if wanted.method == "fusion" else _linked
-    return draw(wanted, sections, work, lineage), lineage
-
-
-def _fused(
-    wanted: Wanted, sections: Sections, work: Unfinished, lineage: dict[str, Any]
-) -> xr.Dataset:
-    plan = wanted.fusion.plan(sections)
-    lineage["method"] = "views fused to the fixed points of ways to centroids"
-    lineage["fusion"] = {**asdict(wanted.fusion), "stride": plan.grid.stride}
-    lineage["notes"] += plan.extent.notes
-    rest = _rest(plan, work)
-    volume = plan.volume(rest[slab] for slab in plan.slabs)
-    coverage, total = volume.coverage(rest), np.zeros((volume.particles + 1, 5))
-    with LabelVolume(wanted.out, plan.extent.shape, _known(plan.extent)) as file:
-        for number, (first, labels, sums) in enumerate(volume.labels(rest, coverage), 1):
-            file.put(first, labels)
-            total += sums
-            _progress(f"drawn {number} of {len(plan.blocks)} slabs")
-        table = bodies(total, plan.extent, coverage.share(plan.grid.seen))
-        return _finished(file, table, lineage)
-
-
-def _rest(plan: Plan, work: Unfinished) -> np.ndarray:
-    """Places of rest of all cells, on the disk; slabs that are there are not computed again."""
-    name = f"rest-{plan.grid.stride}-{plan.slabs[0].stop}"
-    rest = work.mapped(name, plan.grid.shape, np.dtype(np.int32))
-    for number, slab in enumerate(plan.slabs):
-        if not work.has(f"{name}-{number}"):
-            rest[slab] = plan.rest(slab)
-            rest.flush()  # type: ignore[attr-defined]  # a mapped array
-            work.put(f"{name}-{number}", {})
-        _progress(f"fused {number + 1} of {len(plan.slabs)} slabs")
-    return rest
-
-
-def _linked(
-    wanted: Wanted, sections: Sections, work: Unfinished, lineage: dict[str, Any]
-) -> xr.Dataset:
-    del work
-    linked = wanted.linking.link(sections)
-    lineage["method"] = f"cross-sections of {VIEWS[linked.view]} slices linked by assignment"
-    lineage["linking"] = asdict(wanted.linking)
-    lineage["notes"] += linked.extent.notes
-    with LabelVolume(wanted.out, linked.extent.shape, _known(linked.extent)) as file:
-        for index in range(linked.extent.shape[linked.view]):
-            file.put_plane(linked.view, index, linked.plane(index))
-        return _finished(file, bodies(linked.sums(), linked.extent), lineage)
-
-
-def _finished(file: LabelVolume, table: xr.Dataset, lineage: dict[str, Any]) -> xr.Dataset:
-    table.attrs |= {key: lineage[key] for key in ("method", "slices")}
-    if lineage["notes"]:
-        table.attrs["note"] = "; ".join(lineage["notes"])
-    file.finish(table, lineage, __version__)
+    joining = Joining(wanted.method, wanted.fusion, wanted.linking)
+    table = joining(sections, wanted.out, work, lineage, _tell)
     _progress("")
-    return table
+    return table, lineage
+
+
+def _tell(what: str, done: int, total: int) -> None:
+    _progress(f"{what} {done} of {total} slabs")
 
 
 def _job(wanted: Wanted, volume: Stack, work: Unfinished) -> Job:
@@ -160,10 +110,6 @@ def _job(wanted: Wanted, volume: Stack, work: Unfinished) -> Job:
     return replace(job, settings=settings, network=network)
 
 
-def _known(extent: Extent) -> tuple[float, float, float] | None:
-    return extent.pixel if all(extent.pixel) else None
-
-
 def _wanted(args: argparse.Namespace) -> Wanted:
     settings: dict[str, Any] = {}
     for text in args.assignments:
@@ -171,7 +117,7 @@ def _wanted(args: argparse.Namespace) -> Wanted:
     operators.load("particles", settings)  # refuses settings that it does not know
     if args.out.suffix.lower() not in (".nxs", ".h5"):
         raise FileError(f"{args.out}: volumes are written to .nxs or .h5")
-    if not args.source.exists():
+    if not split(args.source)[0].exists():
         raise FileError(f"{args.source}: no such file or folder")
     names = args.views.split(",")
     unknown = [name for name in names if name not in VIEWS]

@@ -36,7 +36,7 @@ FORMATS = (
     Format("MRC", "mrc", (".mrc", ".mrcs", ".map", ".rec", ".st")),
     Format("HDF5", "hdf5", (".h5", ".hdf5", ".nxs", ".nx"), (b"\x89HDF\r\n\x1a\n",), parts=True),
     Format("npz", "npz", (".npz",), (b"PK\x03\x04", b"PK\x05\x06"), parts=True),
-    Format("npy", "npz", (".npy",), (b"\x93NUMPY",)),
+    Format("npy", "npz", (".npy",), (b"\x93NUMPY",), parts=True),
 )
 KNOWN_SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 """The endings of files that can be opened, in lower case, with the dot."""
@@ -46,8 +46,9 @@ def open_file(path: Path, *, source: str, pixel_size: PixelSize | None = None) -
     """Open a recorded file as one run of the stream `source`.
 
     `path` may go on with `::NAME` to name what to take of a file that holds several things:
-    `scan.h5::/entry/data/data`, `patches.npz::fft`. `pixel_size` in nm, one number or (y, x), wins
-    over the header. FileError says which file, why, and what to do, whatever is wrong with it.
+    `scan.h5::/entry/data/data`, `patches.npz::fft`, `volume.npy::xz`. `pixel_size` in nm, one
+    number or (y, x), wins over the header. FileError says which file, why, and what to do, whatever
+    is wrong with it.
     """
     path, inside = split(path)
     known = format_of(path)

@@ -1,4 +1,7 @@
-"""numpy's npz and npy, image by image; Python objects in them are never loaded."""
+"""numpy's npz and npy, image by image; Python objects in them are never loaded.
+
+A volume [z, y, x] in an npy is cut along any axis: `volume.npy::xz` are its slices along y.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ _USUAL = ("image", "images")
 _TOLD = ("condition", "condition_name", "dose_e_A2")
 """Of a simulation's meta what a microscope would know too; never its truth."""
 _LONGEST_META = 1 << 20
+CUTS = ("xy", "xz", "yz")
+"""Slices of a volume, perpendicular to z, y, x."""
+_BLOCK = 1 << 26
+"""Bytes of slices across a volume that are read at once: each touches all of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +66,42 @@ def images(path: Path, inside: str | None = None) -> Images:
 
 
 def _npy(path: Path, inside: str | None) -> Images:
-    if inside is not None:
-        raise FileError(f"{path} holds one array only; leave out ::{inside}")
     with path.open("rb") as file:
         array = _head(file)
     count, shape = _frames(path, path.stem, array)
     if array.fortran:
         raise FileError(f"{path} is in Fortran order; save np.ascontiguousarray(it) instead")
+    if inside not in (None, *CUTS) or (inside and len(array.shape) != 3):
+        raise FileError(
+            f"{path} has no part {inside!r}; slices of a volume are {', '.join(CUTS)}, and an "
+            "image has no parts"
+        )
     read, close = stored_raw(path, offset=array.offset, count=count, shape=shape, dtype=array.dtype)
+    if inside in CUTS[1:]:
+        return _cut(array, CUTS.index(inside), read, close)
     return Images(count, shape, array.dtype, read, close)
+
+
+def _cut(
+    array: _Array, axis: int, plane: Callable[[int], Any], close: Callable[[], None]
+) -> Images:
+    """Slices of a volume across its planes, a block of them in memory."""
+    count, across = array.shape[axis], array.shape[3 - axis]
+    block = max(1, min(count, _BLOCK // (array.shape[0] * across * array.dtype.itemsize)))
+    held: dict[int, np.ndarray] = {}
+
+    def read(number: int) -> np.ndarray:
+        first = number // block * block
+        if first not in held:
+            held.clear()
+            several = np.empty((min(block, count - first), array.shape[0], across), array.dtype)
+            for z in range(array.shape[0]):
+                turned = plane(z) if axis == 1 else plane(z).T
+                several[:, z] = turned[first : first + block]
+            held[first] = several
+        return np.asarray(held[first][number - first])
+
+    return Images(count, (array.shape[0], across), array.dtype, read, close)
 
 
 def _head(file: IO[bytes]) -> _Array:

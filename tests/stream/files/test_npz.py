@@ -133,6 +133,15 @@ def test_a_stack_in_npy_comes_image_by_image(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "a.npy")[1], STACK)
 
 
+@pytest.mark.parametrize(("view", "axis"), [("xy", 0), ("xz", 1), ("yz", 2)])
+def test_a_volume_in_npy_is_cut_along_any_axis(tmp_path: Path, view: str, axis: int) -> None:
+    volume = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
+    np.save(tmp_path / "a.npy", volume)
+    assert np.array_equal(read(Path(f"{tmp_path}/a.npy::{view}"))[1], np.moveaxis(volume, axis, 0))
+    with pytest.raises(FileError, match="xy, xz, yz"):
+        read(Path(f"{tmp_path}/a.npy::zz"))
+
+
 @pytest.mark.parametrize("name", ["a.npz", "a.npy"])
 def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
