@@ -1,7 +1,8 @@
 """The StarDist network: official models are read, and answer as they did in tensorflow.
 
 `official/` holds a small model with random weights, made by stardist 0.9.2 with tensorflow 2.21
-(grid (2, 4), kernel (3, 5), 8 rays), an image of 37 x 50 and what `StarDist2D.predict` said of it.
+(grid (2, 4), kernel (3, 5), 8 rays), an image of 37 x 50 and what `StarDist2D.predict` said of it;
+`make.py` there makes them.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from beamside.analysis.particles.matching import report, tallies
 from beamside.analysis.particles.model import model
 from beamside.analysis.particles.sizing import typical_diameter
 
+OFFICIAL = Path(__file__).parents[2] / "models" / "official" / "shipped.npz"
 UNKNOWN = Calibration()
 FINE = Calibration((100.0, 100.0), origin="header")
 
@@ -207,6 +209,21 @@ def test_what_cannot_be_analysed_is_said() -> None:
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ParticleFinder(**settings)  # type: ignore[arg-type]
+
+
+def test_the_particles_are_those_of_the_official_package() -> None:
+    """`predict_instances` of stardist and tensorflow with the same weights, kept in a file."""
+    with np.load(OFFICIAL, allow_pickle=False) as file:
+        image, labels, digest = (file[name] for name in ("image", "labels", "sha256"))
+    assert str(digest) == model().card.sha256, "make it again: tests/models/official/shipped.py"
+    assert labels.max() > 50
+    finder = ParticleFinder(particle_px=model().particle_px, refine=False, half=False)
+    exact = score(labels, replace(finder, exact=True)(image[None], UNKNOWN))
+    assert exact["ap0.9"] == 1.0
+    quick = score(labels, finder(image[None], UNKNOWN))
+    assert (quick["ap0.5"] or 0) >= 0.98
+    refined = score(labels, replace(finder, refine=True)(image[None], UNKNOWN))
+    assert (refined["ap0.5"] or 0) >= 0.98
 
 
 def test_the_engines_give_the_same_particles() -> None:

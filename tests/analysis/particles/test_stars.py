@@ -1,8 +1,8 @@
 """From maps to particles: what the official package answers, and quicker.
 
-`official.npz` was made with stardist 0.9.2: candidates on a noisy generated slice and 250 stars at
-random, which of them its suppression keeps at three thresholds, its drawing of the result, its
-distances along rays, and its scores.
+`official.npz` was made with stardist 0.9.2 (`tests/models/official/make.py`): candidates on a noisy
+generated slice and 250 stars at random, which of them its suppression keeps at three thresholds,
+its drawing of the result, its distances along rays, and its scores.
 """
 
 from __future__ import annotations
