@@ -39,4 +39,25 @@ def test_frames_without_a_place_teach_nothing() -> None:
 def test_a_state_of_other_fields_is_refused() -> None:
     grid = StageMap(("mean",))
     with pytest.raises(ValueError, match="no rows of mean, quality"):
-        StageMap(("mean", "quality")).restore(grid.save({0: np.zeros(3)}))
+        StageMap(("mean", "quality")).restore(grid.save({0: np.zeros(4)}))
+
+
+def test_scans_that_share_a_run_are_told_apart_on_the_same_axes() -> None:
+    grid = StageMap(("mean",))
+    places = [(0.0, 0.0), (0.0, 5.0), (10.0, 0.0), (10.0, 5.0)]
+    data = said(places, [1, 2, 3, 4]).assign_coords(scan=("frame", [1.0, 2.0, 1.0, 1.0]))
+    found = grid.finish(grid.add(grid.start(), data, [0, 1, 2, 3]))
+    assert np.array_equal(found["mean_map_1"], [[1, np.nan], [3, 4]], equal_nan=True)
+    assert np.array_equal(found["mean_map_2"], [[np.nan, 2], [np.nan, np.nan]], equal_nan=True)
+    assert found["visit_scan"].values.tolist() == [1, 2, 1, 1]
+    assert "scan 2" in found["mean_map_2"].attrs["long_name"]
+
+
+def test_a_cell_where_nobody_was_is_uncertain() -> None:
+    grid = StageMap(("mean",))
+    places = [(float(y), float(x)) for y in range(6) for x in range(3)] + [(5.0, 9.0)]
+    values = [y + x for y, x in places]
+    found = grid.finish(grid.add(grid.start(), said(places, values), range(len(places))))
+    sigma = found["mean_sigma"].sel(stage_x=9.0)
+    assert sigma[0] > 2 * sigma[5]
+    assert found["mean_expected"].notnull().all()
