@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -129,11 +130,24 @@ def demo(args: argparse.Namespace) -> int:
             return wanted and ended and (not args.steer or detector.poll() is not None)
 
         return serve(
-            settings, life, done, as_json=args.json, before_stop=lambda: _end(args, detector)
+            settings,
+            life,
+            done,
+            as_json=args.json,
+            when_ready=lambda page: _tell(detector, page or ""),
+            before_stop=lambda: _end(args, detector),
         )
     finally:
         _stop(detector)
         shutil.rmtree(bus.removeprefix("ipc://").removesuffix("/results"), ignore_errors=True)
+
+
+def _tell(detector: subprocess.Popen[str], page: str) -> None:
+    """Tell a steered microscope where the page is, and that it can begin."""
+    if detector.stdin is not None:
+        with contextlib.suppress(OSError):  # it died: that is told elsewhere
+            detector.stdin.write(page + "\n")
+            detector.stdin.flush()
 
 
 def _end(args: argparse.Namespace, detector: subprocess.Popen[str]) -> None:
@@ -147,7 +161,7 @@ def _end(args: argparse.Namespace, detector: subprocess.Popen[str]) -> None:
         say(
             f"  raster    found {found['raster']:.0%} of the phase with {found['sent'] // 2} frames"
         )
-        say(f"  hunt      found {found['hunt']:.0%} with as many: runs 1 and 2 of the archive")
+        say(f"  hunt      found {found['hunt']:.0%} with as many: scans 1 and 2 of the run")
 
 
 def _sensible(args: argparse.Namespace) -> None:
@@ -178,6 +192,7 @@ def _started(command: list[str]) -> tuple[subprocess.Popen[str], str]:
     """A pretend detector in a process of its own, and where it is."""
     process = subprocess.Popen(  # noqa: S603  our own interpreter and module
         command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **ENVIRONMENT},
@@ -197,8 +212,10 @@ def _stop(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for end in (process.stdin, process.stdout):
+        if end is not None:
+            with contextlib.suppress(OSError):
+                end.close()
 
 
 def serve(
@@ -208,6 +225,7 @@ def serve(
     *,
     as_json: bool,
     stay: bool = False,
+    when_ready: Callable[[str | None], None] = lambda page: None,
     before_stop: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a service until it is done or told to stop; drain; say how it went."""
@@ -221,7 +239,7 @@ def serve(
             say(f"  page      {supervisor.url}")
         if settings.archive.enabled:
             say(f"  archive   {settings.archive.folder.resolve()}")
-        _serve(supervisor, life, done, stay)
+        _serve(supervisor, life, done, stay, when_ready)
         before_stop()
     except StartError as error:
         trouble = error
@@ -236,10 +254,15 @@ def serve(
 
 
 def _serve(
-    supervisor: Supervisor, life: Life, done: Callable[[dict[str, Any]], bool], stay: bool
+    supervisor: Supervisor,
+    life: Life,
+    done: Callable[[dict[str, Any]], bool],
+    stay: bool,
+    when_ready: Callable[[str | None], None],
 ) -> None:
     if not supervisor.wait_ready(life):
         return
+    when_ready(supervisor.url)
     say("  ready     Ctrl-C drains and stops")
     teller = Teller(supervisor)
     supervisor.serve(life, done, teller.tell)

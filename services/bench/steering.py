@@ -121,7 +121,7 @@ def step(steps: int) -> dict[str, Any]:
         lost = steps - len(added.ms)
         gp_ms = _mapped(one, reading, "beamside_quality")
         one.microscope.disarm()
-        one.microscope.expose = lambda number: None  # type: ignore[method-assign]
+        one.microscope.expose = lambda number, said: None  # type: ignore[method-assign]
         bare = _scan(one, one.microscope.camera, "camera_frame", steps)
     return {
         "name": "steering-step-1024",
@@ -177,7 +177,7 @@ class _Added:
     """From a frame on its way to the end of the wait for its result, without the analysis."""
 
     def __init__(self, one: Bench, run: str) -> None:
-        self._sent, self._run = one.microscope.camera.sent_ns, run
+        self._sent, self._run = one.microscope.sent_ns, run
         self.ms: list[float] = []
 
     def __call__(self, message: Any) -> None:

@@ -21,8 +21,8 @@ class Microscope:
 
     `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
     `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
-    end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were.
-    `encoder_options` are those of the wire.
+    end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were;
+    those of `camera_of(scan=1)` say that too. `encoder_options` are those of the wire.
     """
 
     def __init__(
@@ -37,7 +37,11 @@ class Microscope:
     ) -> None:
         self.places = dict.fromkeys(axes, 0.0)
         self.axes = {name: self._axis(name, units) for name, units in axes.items()}
-        self.camera = Camera(self)
+        self.taken = 0
+        """Frames of this series."""
+        self.sent_ns: dict[int, int] = {}
+        """When each frame was on its way, Unix time in ns."""
+        self.camera = Camera(self, {})
         self.run = ""
         self._sink = open_sink(url, **encoder_options)
         self._sees, self._pixel_nm, self._told = sees, pixel_nm, told
@@ -53,9 +57,13 @@ class Microscope:
 
         return Axis(name, lambda: self.places[name], move, units=units)
 
+    def camera_of(self, **said: float) -> Camera:
+        """The camera, for a plan whose frames are to say this."""
+        return Camera(self, said)
+
     def arm(self, run: str, expected: int | None = None) -> None:
         """Begin a series."""
-        self.run, self.camera.frame_number = run, -1
+        self.run, self.taken, self.camera.frame_number = run, 0, -1
         size = [self._pixel_nm, self._pixel_nm]
         calibration = {"pixel_size_nm": size, "origin": "the simulated microscope"}
         self._send(RunStart("sim", run, expected=expected, calibration=calibration))
@@ -64,13 +72,13 @@ class Microscope:
         """End the series."""
         self._send(RunStop("sim", self.run))
 
-    def expose(self, number: int) -> None:
+    def expose(self, number: int, extra: Mapping[str, float]) -> None:
         """Take and send a frame."""
         image = np.ascontiguousarray(self._sees(dict(self.places), number), "<u2")
         pixels = encode(image, "raw")
         now = time.time_ns()
-        self.camera.sent_ns[number] = now
-        said = {"appendix": dict(self.places)} if self._told else {}
+        self.sent_ns[number] = now
+        said = {"appendix": {**self.places, **extra}} if self._told else {}
         self._send(Frame("sim", self.run, number, {"data": pixels}, said, detector_ns=now))
 
     def _send(self, message: RunStart | Frame | RunStop) -> None:
@@ -88,26 +96,26 @@ class Camera:
     name = "camera"
     parent = None
 
-    def __init__(self, microscope: Microscope) -> None:
-        self._microscope = microscope
+    def __init__(self, microscope: Microscope, said: Mapping[str, float]) -> None:
+        self._microscope, self._said = microscope, said
         self.frame_number = -1
-        self.sent_ns: dict[int, int] = {}
-        """When each frame was on its way, Unix time in ns."""
+        """Of its last frame."""
 
     def number(self) -> int:
-        """The number of the last frame, as the detector counts."""
+        """The number of its last frame, as the detector counts."""
         return self.frame_number
 
     def trigger(self) -> Waiting:
         """Expose once, in a thread of its own."""
-        self.frame_number += 1
+        self.frame_number = self._microscope.taken
+        self._microscope.taken += 1
         exposing = Waiting()
         threading.Thread(target=self._expose, args=(self.frame_number, exposing)).start()
         return exposing
 
     def _expose(self, number: int, exposing: Waiting) -> None:
         try:
-            self._microscope.expose(number)
+            self._microscope.expose(number, self._said)
         except Exception as error:  # whatever it is, the plan is to hear of it
             exposing.end(error)
         else:

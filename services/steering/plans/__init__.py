@@ -10,10 +10,12 @@ from .hunting import hunt
 from .mapping import adaptive_map
 from .refining import refine_where
 from .steps import center_on, scan_until
+from .turns import by_turns
 
 __all__ = [
     "adaptive_map",
     "autofocus",
+    "by_turns",
     "center_on",
     "hunt",
     "refine_where",

@@ -19,6 +19,7 @@ from beamside.services.steering import (
     plans,
 )
 from beamside.services.steering.optimiser import GaussianProcess
+from beamside.services.steering.waiting import Waiting
 
 from .camera import Camera
 from .conftest import Service
@@ -126,6 +127,70 @@ def test_a_column_that_is_not_read_is_named(stage: Any, engine: RunEngine) -> No
     one = stage(lambda **_: 1.0)
     with pytest.raises(LookupError, match=r"no column 'sharp' is read; there are: .*score"):
         engine(plans.autofocus([one.reading], one.axes["focus"], "sharp", 0, 1, tolerance=0.1))
+
+
+class Pair:
+    """Two readings of one camera, for two plans."""
+
+    def __init__(self, service: Service, feed: Feed, wrong: int = -1) -> None:
+        started(service, feed)
+        self.places: list[float] = [0.0]
+        self.taken = 0
+        self.service, self.wrong = service, wrong
+        self.readings = [self._reading(feed, name) for name in ("one", "two")]
+        self.axis = Axis("x", lambda: self.places[-1], self.places.append)
+
+    def _reading(self, feed: Feed, name: str) -> Reading:
+        camera = Camera(lambda number: None, delay=0)
+
+        def shot() -> Any:
+            camera.frame_number = self.taken
+            self.taken += 1
+            self.service.result("7", camera.frame_number, self.places[-1])
+            if camera.frame_number == self.wrong:
+                raise OSError("the shutter is stuck")
+            waiting = Waiting()
+            waiting.end()
+            return waiting
+
+        camera.trigger = shot  # type: ignore[method-assign]
+        return Reading(feed, {"score": "score"}, name=name, frame=camera.number, camera=camera)
+
+    def plan(self, n: int, places: Any) -> Any:
+        return plans.scan_until([self.readings[n]], self.axis, places, lambda row: False)
+
+    def turns(self) -> Any:
+        return plans.by_turns({"up": self.plan(0, range(4)), "down": self.plan(1, (9, 8))})
+
+
+def test_plans_by_turns_are_runs_of_their_own(
+    service: Service, feed: Feed, engine: RunEngine
+) -> None:
+    pair, said = Pair(service, feed), list[tuple[str, Any]]()
+    engine.subscribe(lambda name, doc: said.append((name, doc)))
+    engine(pair.turns())
+    assert pair.places[1:] == [0, 9, 1, 8, 2, 3]
+    scores = [doc["data"] for name, doc in said if name == "event"]
+    assert [row["one_score"] for row in scores if "one_score" in row] == [0, 1, 2, 3]
+    assert [row["two_score"] for row in scores if "two_score" in row] == [9, 8]
+    starts = [doc["uid"] for name, doc in said if name == "start"]
+    stops = [doc["run_start"] for name, doc in said if name == "stop"]
+    assert sorted(starts) == sorted(stops)
+    assert len(starts) == 2
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_where_one_of_two_plans_fails_both_close_their_runs(
+    service: Service, feed: Feed, engine: RunEngine, wrong: int
+) -> None:
+    pair, said = Pair(service, feed, wrong), list[tuple[str, Any]]()
+    engine.subscribe(lambda name, doc: said.append((name, doc)))
+    with pytest.raises(OSError, match="shutter"):
+        engine(pair.turns())
+    stops = [doc["exit_status"] for name, doc in said if name == "stop"]
+    assert stops == ["fail"] * sum(name == "start" for name, _ in said)
+    assert pair.taken == wrong + 1
 
 
 class Rote:
