@@ -32,6 +32,10 @@ CLEAR = "\r\x1b[K"
 """Takes the line of progress away."""
 SERIES_FRAMES = 100
 STEERED_FRAMES = 120
+MAPS = (
+    "10!plane:mean_map_1/plane:mean_sigma_1|10!plane:mean_map_2/plane:mean_sigma_2|8!image/steering"
+)
+"""Panels of the page: raster and hunt beside each other, measured and how uncertain, decisions."""
 """Of a demo without end: frames a series."""
 
 
@@ -134,7 +138,7 @@ def demo(args: argparse.Namespace) -> int:
             life,
             done,
             as_json=args.json,
-            when_ready=lambda page: _tell(detector, page or ""),
+            when_ready=lambda page: _tell(detector, page or "") if args.steer else None,
             before_stop=lambda: _end(args, detector),
         )
     finally:
@@ -144,6 +148,8 @@ def demo(args: argparse.Namespace) -> int:
 
 def _tell(detector: subprocess.Popen[str], page: str) -> None:
     """Tell a steered microscope where the page is, and that it can begin."""
+    if page:
+        say(f"  maps      {page}&analysis=quality.stage&layout={quote(MAPS)}")
     if detector.stdin is not None:
         with contextlib.suppress(OSError):  # it died: that is told elsewhere
             detector.stdin.write(page + "\n")
