@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import runpy
 import shutil
@@ -323,11 +322,10 @@ def opened(page: Any, service: Service) -> Callable[..., Any]:
 
 @pytest.fixture
 def pixels(page: Any) -> Callable[[str], np.ndarray]:
-    """What the GPU drew on a canvas, without the page around it."""
+    """What is seen at a place of the page."""
 
     def read(selector: str) -> np.ndarray:
-        url = page.eval_on_selector(selector, "canvas => canvas.toDataURL()")
-        png = base64.b64decode(url.partition(",")[2])
+        png = page.locator(selector).screenshot()
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
 
     return read

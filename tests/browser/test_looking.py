@@ -16,7 +16,7 @@ AXE = Path(__file__).parents[2] / "services/viewer/page/node_modules/axe-core/ax
 
 def dragged(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Drag over the image, in parts of its canvas."""
-    box = page.locator(".panel.image canvas").bounding_box()
+    box = page.locator(".panel.image .area").bounding_box()
     page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=5)
@@ -105,7 +105,7 @@ def test_two_runs_are_side_by_side(
         feed(number)
     opened()
     page.goto(f"{service.url}/?beside=&layout=image")
-    until(lambda: page.locator(".panel.image canvas").count() == 2)
+    until(lambda: page.locator(".panel.image .area").count() == 2)
     second = page.get_by_test_id("desk").nth(1)
     second.get_by_label("Close this run").click()
     assert page.get_by_test_id("desk").count() == 1

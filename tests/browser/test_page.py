@@ -17,8 +17,8 @@ def test_the_page_shows_image_spots_and_tables(
     feed(0)
     opened()
     assert "token" not in page.url
-    assert pixels(".panel.image canvas").std() > 20
-    assert pixels(".panel.plane canvas").std() > 10
+    assert pixels(".panel.image .area").std() > 20
+    assert pixels(".panel.plane .area").std() > 10
     assert page.locator(".panel.plane .mark").count() == 6  # three spots and their mates
     assert page.locator(".panel.plane .mark.faint").count() == 3
     assert page.locator(".panel.tables tbody tr").count() == 3
@@ -55,7 +55,7 @@ def test_a_paused_image_has_the_true_values(
     with page.expect_response(re.compile("enc=f32")):
         page.keyboard.press("Space")
     page.wait_for_timeout(500)
-    box = page.locator(".panel.image canvas").bounding_box()
+    box = page.locator(".panel.image .area").bounding_box()
     for across, down in ((0.4, 0.45), (0.61, 0.55), (0.5, 0.2)):
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
         page.wait_for_timeout(150)
@@ -96,7 +96,7 @@ def test_an_overlay_can_be_taken_off(
     opened()
 
     def colour() -> float:
-        image = pixels(".panel.image canvas")
+        image = pixels(".panel.image .area")
         return float((image.max(axis=2) - image.min(axis=2)).mean())
 
     until(lambda: colour() > 5)
@@ -104,7 +104,7 @@ def test_an_overlay_can_be_taken_off(
     until(lambda: colour() < 1)
     page.keyboard.press("l")
     page.get_by_text("logarithmic").wait_for()
-    until(lambda: pixels(".panel.image canvas").std() > 20)
+    until(lambda: pixels(".panel.image .area").std() > 20)
 
 
 def test_alarms_are_said_in_words(
@@ -134,7 +134,7 @@ def test_an_image_without_any_result_is_shown_alone(
 ) -> None:
     service.take(specimen.start, specimen.frame(0), specimen.status(0))
     opened()
-    assert pixels(".panel.image canvas").std() > 20
+    assert pixels(".panel.image .area").std() > 20
     assert page.locator(".panel.plane").count() == 0
 
 

@@ -35,12 +35,6 @@ export default defineConfig({
   root: here,
   base: './',
   plugins: [thirdParty()],
-  resolve: {
-    alias: [
-      { find: /^ndarray$/, replacement: join(here, 'src/draw/grid.ts') },
-      { find: /^ndarray-ops$/, replacement: join(here, 'src/draw/no-ops.ts') },
-    ],
-  },
   build: {
     outDir: '../static',
     emptyOutDir: true,

@@ -46,7 +46,9 @@ export function App() {
   const onBesideSpot = useCallback(({ run, frame }: Spot) => go({ beside: run ?? '', besideFrame: frame }), [go]);
   const onShown = useCallback((shown: Shown, time: Time) => setNow({ shown, time }), []);
   const nothing = useCallback(() => undefined, []);
-  const onLayout = (layout: string | undefined) => go({ layout });
+  const onLayout = useCallback((layout: string | undefined) => go({ layout }), [go]);
+  const onHealth = useCallback(() => setOpen('health'), []);
+  const closeBeside = useCallback(() => go({ beside: undefined, besideFrame: undefined }), [go]);
   const close = () => setOpen(undefined);
   const toggleTheme = () => change({ theme: theme === 'dark' ? 'light' : 'dark' });
   const setName = useCallback((name: string) => change({ name }), [change]);
@@ -71,14 +73,15 @@ export function App() {
     Escape: () => setOpen(undefined),
   });
   const lost = link === 'lost' || link === 'strange';
-  const common = { notice, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis };
+  const { analysis: analysed } = notice?.status ?? {};
+  const common = { run: notice?.run?.run, analysed, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis };
 
   return (
     <SteeringContext.Provider value={steering}>
     <div className={`page${lost || (late && !paused) ? ' stale' : ''}`} data-testid="page" data-link={link}>
       <header className="top">
         <Run {...{ notice, link, shown, paused }} onOpen={() => setOpen('runs')} />
-        <Health notice={notice} frameAge={age} late={late} health={health} onOpen={() => setOpen('health')} />
+        <Health notice={notice} frameAge={age} late={late} health={health} onOpen={onHealth} />
         <nav aria-label={words.menu}>
           <AnalysisChoice {...{ notice, time }} chosen={address.analysis} onChoose={(analysis) => go({ analysis })} />
           <GridButton correction={notice?.status.correction} onOpen={() => setOpen('grid')} />
@@ -125,7 +128,7 @@ export function App() {
               onSpot={onBesideSpot}
               onShown={nothing}
               active={!open && active === 'second'}
-              onClose={() => go({ beside: undefined, besideFrame: undefined })}
+              onClose={closeBeside}
             />
           </div>
         )}
@@ -226,7 +229,8 @@ function useAge(
   if (age === null || age === undefined) return { age: undefined, stale: false };
   const now = age + (performance.now() - at) / 1000;
   const running = notice?.status.state === 'running' && !notice.stop;
-  return { age: now, stale: running && now > Math.max(LATE_S, 3 * Math.max(...past.current.gaps)) };
+  // whole seconds: what changes with each frame would be painted with each frame
+  return { age: Math.floor(now), stale: running && now > Math.max(LATE_S, 3 * Math.max(...past.current.gaps)) };
 }
 
 function usePageKeys(actions: Record<string, () => void>): void {

@@ -1,5 +1,5 @@
 /** One run on the screen: its panels as the layout has them, and its place in time below. */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { grown, type History } from './data/history';
 import { read, techniqueOf, write, type Layout } from './data/layout';
 import { sane, SCALES, type Look } from './data/looks';
@@ -7,16 +7,18 @@ import type { Measured } from './data/measure';
 import { EMPTY, keyOf, useShown, type Shown, type Want } from './data/shown';
 import { useTime, type Spot, type Time } from './data/time';
 import { follow, viewsOf, type Selection, type Views } from './data/views';
-import { askPicture, type Notice, type Picture, type ResultDoc } from './data/wire';
+import { askPicture, type Picture, type ResultDoc } from './data/wire';
 import { Panels } from './panels/Panels';
 import { queryOf } from './panels/PicturePanel';
-import { SceneContext, TOOLS, type Scene, type Tool } from './scene';
+import { SceneContext, TOOLS, useSceneStore, type Scene, type Tool } from './scene';
 import type { Change, Settings, Theme } from './settings';
 import { TimeBar } from './TimeBar';
 import { words } from './words';
 
 interface Props {
-  notice: Notice | undefined;
+  /** The run that is going on, and its analysis, by the service's last word. */
+  run: string | undefined;
+  analysed: string | undefined;
   spot: Spot;
   onSpot: (spot: Spot) => void;
   analysis: string | undefined;
@@ -35,8 +37,8 @@ interface Props {
   onClose?: (() => void) | undefined;
 }
 
-export function Desk(props: Props) {
-  const { notice, spot, onSpot, analysis, settings, change, theme, mayChange, active, onShown } = props;
+export const Desk = memo(function Desk(props: Props) {
+  const { run, analysed, spot, onSpot, analysis, settings, change, theme, mayChange, active, onShown } = props;
   const [pinned, setPinned] = useState<Picture>();
   const [tool, setTool] = useState<Tool>('look');
   const [measured, measure] = useState<Measured>();
@@ -44,8 +46,8 @@ export function Desk(props: Props) {
   const [cursor, setCursor] = useState<number>();
   const [wants, want] = useWants();
   const latest = useRef<Shown>(EMPTY);
-  const time = useTime(spot, onSpot, notice, () => latest.current);
-  const technique = techniqueOf(latest.current.result?.analysis ?? notice?.status.analysis);
+  const time = useTime(spot, onSpot, run, () => latest.current);
+  const technique = techniqueOf(latest.current.result?.analysis ?? analysed);
   const look = useCallback(
     (variable: string): Look => sane(settings.looks[variable], technique.looks?.[variable]),
     [settings.looks, technique],
@@ -57,33 +59,31 @@ export function Desk(props: Props) {
     () => ({ moment: time.moment, analysis, image, wants }),
     [time.moment, analysis, image, wants],
   );
-  const shown = useShown(notice, wishes, time.presented);
+  const shown = useShown(wishes, time.presented);
   latest.current = shown;
-  useEffect(() => onShown(shown, time), [shown, time.live, time.playing, time.moment, time.detail]);
+  useLayoutEffect(() => onShown(shown, time), [shown, time.live, time.playing, time.moment, time.detail]);
 
   const { result } = shown;
   const views = useMemo(() => viewsOf(result), [result]);
   const [selection, select] = useSelection(result);
   const hidden = useHidden(views.classes, settings.turned);
   const history = useHistory(result);
+  const now = useRef({ settings, pinned, imageQuery });
+  now.current = { settings, pinned, imageQuery };
+  const acts = useMemo(() => actsOf(now, latest, change, setSlices, setPinned), [change]);
   const scene: Scene = {
-    ...{ notice, shown, views, time, theme, settings, change, mayChange, selection, select, hidden },
+    ...{ shown, views, time, theme, settings, change, mayChange, selection, select, hidden },
     ...{ cursor, setCursor, look, exact, slices, want, tool, setTool, measured, measure, pinned, history },
-    turn: (name) => change({ turned: turned(settings.turned, name) }),
-    setLook: (variable, some) =>
-      change({ looks: { ...settings.looks, [variable]: { ...settings.looks[variable], ...some } } }),
-    setSlice: (dim, index) => setSlices((now) => ({ ...now, [dim]: index })),
-    togglePin: () => {
-      if (pinned) setPinned(undefined);
-      else if (shown.image) void pin(shown.image, imageQuery).then(setPinned);
-    },
+    ...acts,
   };
+  const store = useSceneStore(scene);
   useDeskKeys(active, scene);
   const layout = useMemo(() => read(props.layout ?? technique.layout), [props.layout, technique]);
-  const setLayout = (next: Layout | undefined) => props.onLayout(next && write(next));
+  const { onLayout } = props;
+  const setLayout = useCallback((next: Layout | undefined) => onLayout(next && write(next)), [onLayout]);
 
   return (
-    <SceneContext.Provider value={scene}>
+    <SceneContext.Provider value={store}>
       <div className={`desk${active ? ' active' : ''}`} data-testid="desk">
         {shown.image || result ? (
           <Panels layout={layout} onLayout={setLayout} />
@@ -97,6 +97,29 @@ export function Desk(props: Props) {
       </div>
     </SceneContext.Provider>
   );
+});
+
+/** What panels may do to the desk; the same functions as long as the desk is there. */
+function actsOf(
+  now: { current: { settings: Settings; pinned: Picture | undefined; imageQuery: string } },
+  latest: { current: Shown },
+  change: Change,
+  setSlices: (next: (slices: Record<string, number>) => Record<string, number>) => void,
+  setPinned: (picture: Picture | undefined) => void,
+): Pick<Scene, 'turn' | 'setLook' | 'setSlice' | 'togglePin'> {
+  return {
+    turn: (name) => change({ turned: turned(now.current.settings.turned, name) }),
+    setLook: (variable, some) => {
+      const { looks } = now.current.settings;
+      change({ looks: { ...looks, [variable]: { ...looks[variable], ...some } } });
+    },
+    setSlice: (dim, index) => setSlices((slices) => ({ ...slices, [dim]: index })),
+    togglePin: () => {
+      const { image } = latest.current;
+      if (now.current.pinned) setPinned(undefined);
+      else if (image) void pin(image, now.current.imageQuery).then(setPinned);
+    },
+  };
 }
 
 /** The frame on the screen with true values, to compare others with. */

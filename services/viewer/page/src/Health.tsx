@@ -1,5 +1,5 @@
 /** How the service is: one quiet strip, and words where something is wrong. */
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 import { bytes, count, fixed, milliseconds, number, seconds } from './data/format';
 import type { HealthDoc } from './data/health';
 import type { Link } from './data/notices';
@@ -16,7 +16,7 @@ interface Props {
 
 const w = words.health;
 
-export function Health({ notice, frameAge, late, health, onOpen }: Props) {
+export const Health = memo(function Health({ notice, frameAge, late, health, onOpen }: Props) {
   const status = notice?.status ?? {};
   const account = status.account ?? {};
   const refused = sum(account.refused);
@@ -64,7 +64,7 @@ export function Health({ notice, frameAge, late, health, onOpen }: Props) {
       <Queues readers={status.readers} />
       <Tile name={w.latency}>{milliseconds(status.latency_ms?.p95)}</Tile>
       <Tile name={w.lastFrame} bad={late}>
-        {frameAge === undefined ? '–' : `${seconds(frameAge)}`}
+        {frameAge === undefined ? '–' : frameAge < 1 ? w.now : frameAge < 120 ? `${frameAge} s` : seconds(frameAge)}
       </Tile>
       <Tile name={w.diskFree} title={status.archive?.path} bad={hours !== undefined && hours < 12}>
         {bytes(status.archive?.free_bytes)}
@@ -72,7 +72,7 @@ export function Health({ notice, frameAge, late, health, onOpen }: Props) {
       </Tile>
     </button>
   );
-}
+});
 
 function Tile(props: { name: string; title?: string; bad?: boolean; children: ReactNode }) {
   return (

@@ -1,6 +1,5 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import '@h5web/lib/styles.css';
 import './style.css';
 import { App } from './App';
 

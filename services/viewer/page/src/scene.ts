@@ -1,12 +1,12 @@
 /** What all panels of one desk share. */
-import { createContext, useContext, useEffect, useMemo } from 'react';
+import { createContext, useContext, useEffect, useLayoutEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import type { Look } from './data/looks';
 import type { Measured } from './data/measure';
 import type { History } from './data/history';
 import type { Shown, Want } from './data/shown';
 import type { Time } from './data/time';
 import type { Selection, Views } from './data/views';
-import type { Notice, Picture } from './data/wire';
+import type { Picture } from './data/wire';
 import type { Change, Settings, Theme } from './settings';
 
 /** What the pointer does in a picture. */
@@ -14,7 +14,6 @@ export const TOOLS = ['look', 'box', 'line'] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export interface Scene {
-  notice: Notice | undefined;
   shown: Shown;
   views: Views;
   time: Time;
@@ -50,17 +49,48 @@ export interface Scene {
   history: History;
 }
 
-export const SceneContext = createContext<Scene | undefined>(undefined);
+/** The scene of one desk, of which each panel hears only what it uses. */
+export interface SceneStore {
+  scene: Scene;
+  hear: (changed: () => void) => () => void;
+}
+export const SceneContext = createContext<SceneStore | undefined>(undefined);
 
-export function useScene(): Scene {
-  const scene = useContext(SceneContext);
-  if (!scene) throw new Error('a panel stands on no desk');
-  return scene;
+/** Keeps a scene for panels: they are told after the desk is drawn, before anything is painted. */
+export function useSceneStore(scene: Scene): SceneStore {
+  const ears = useRef(new Set<() => void>());
+  const store = useRef<SceneStore>();
+  store.current ??= {
+    scene,
+    hear: (changed) => {
+      ears.current.add(changed);
+      return () => ears.current.delete(changed);
+    },
+  };
+  store.current.scene = scene;
+  useLayoutEffect(() => {
+    for (const changed of ears.current) changed();
+  }, [scene]);
+  return store.current;
+}
+
+/** These parts of the scene; who asks is drawn again only when one of them is another. */
+export function useScene<K extends keyof Scene>(...keys: K[]): Pick<Scene, K> {
+  const store = useContext(SceneContext);
+  if (!store) throw new Error('a panel stands on no desk');
+  const kept = useRef<Pick<Scene, K>>();
+  return useSyncExternalStore(store.hear, () => {
+    const { scene } = store;
+    if (!kept.current || keys.some((key) => kept.current?.[key] !== scene[key])) {
+      kept.current = Object.fromEntries(keys.map((key) => [key, scene[key]])) as Pick<Scene, K>;
+    }
+    return kept.current;
+  });
 }
 
 /** A picture of the shown result: undefined until it came, and where there is none. */
 export function usePicture(variable: string | undefined, query: string): Picture | undefined {
-  const { want, shown } = useScene();
+  const { want, shown } = useScene('want', 'shown');
   const wanted = useMemo(
     () => (variable === undefined ? undefined : { variable, query }),
     [variable, query],

@@ -43,6 +43,7 @@ export const words = {
     failed: 'failed',
     latency: 'latency p95',
     lastFrame: 'last frame',
+    now: '< 1 s',
     ago: 'ago',
     diskFree: 'disk free',
     queue: 'queue',

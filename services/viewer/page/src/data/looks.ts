@@ -1,6 +1,32 @@
 /** How values become colours: window, scale and colour map, for each variable, remembered. */
-import { INTERPOLATORS, type ColorMap } from '@h5web/lib';
+import {
+  interpolateBlues,
+  interpolateCividis,
+  interpolateGreys,
+  interpolateInferno,
+  interpolateMagma,
+  interpolatePlasma,
+  interpolatePuOr,
+  interpolateRdBu,
+  interpolateTurbo,
+  interpolateViridis,
+} from 'd3-scale-chromatic';
 import type { Picture } from './wire';
+
+/** Colours by a number from 0 to 1. */
+const INTERPOLATORS = {
+  Viridis: interpolateViridis,
+  Cividis: interpolateCividis,
+  Greys: (t: number) => interpolateGreys(1 - t),
+  Inferno: interpolateInferno,
+  Magma: interpolateMagma,
+  Plasma: interpolatePlasma,
+  Turbo: interpolateTurbo,
+  Blues: (t: number) => interpolateBlues(1 - t),
+  PuOr: interpolatePuOr,
+  RdBu: interpolateRdBu,
+};
+export type ColorMap = keyof typeof INTERPOLATORS;
 
 export const SCALES = ['linear', 'log', 'sqrt', 'gamma'] as const;
 export type Scale = (typeof SCALES)[number];
@@ -24,6 +50,7 @@ export const COLOURS: [ColorMap, string][] = [
   ['Magma', 'Magma'],
   ['Plasma', 'Plasma'],
   ['Turbo', 'Turbo'],
+  ['Blues', 'Blues'],
   ['PuOr', 'Purple to orange'],
   ['RdBu', 'Red to blue'],
 ];
@@ -61,7 +88,7 @@ export function windowOf(look: Look, picture: Picture): [number, number] {
   return [low, high];
 }
 
-/** Where in 0..1 of the colours a value is; the shader does the same. */
+/** Where in 0..1 of the colours a value is. */
 export function placeOf(value: number, [low, high]: [number, number], look: Look): number {
   const linear = Math.min(1, Math.max(0, (value - low) / (high - low)));
   if (look.scale === 'sqrt') return Math.sqrt(linear);

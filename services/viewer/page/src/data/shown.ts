@@ -1,6 +1,6 @@
 /** What is on the screen: fetched when the last of it was presented, so that nothing queues. */
 import { useEffect, useRef, useState } from 'react';
-import { askJson, askPicture, Refused, type Notice, type Picture, type Place, type ResultDoc } from './wire';
+import { askJson, askPicture, Refused, type Picture, type Place, type ResultDoc } from './wire';
 import { newest as heard } from './notices';
 import { words } from '../words';
 
@@ -38,17 +38,13 @@ const SOONEST_MS = 1000 / 15;
 const PATIENCE_MS = 2000;
 export const EMPTY: Shown = { image: undefined, result: undefined, pictures: {}, problem: undefined };
 
-type Latest = () => { notice: Notice | undefined; wishes: Wishes; shown: Shown };
+type Latest = () => { wishes: Wishes; shown: Shown };
 
 /** `onPresented` hears of everything new once it is on the screen. */
-export function useShown(
-  notice: Notice | undefined,
-  wishes: Wishes,
-  onPresented: (shown: Shown) => void,
-): Shown {
+export function useShown(wishes: Wishes, onPresented: (shown: Shown) => void): Shown {
   const [shown, setShown] = useState<Shown>(EMPTY);
-  const latest = useRef({ notice, wishes, shown, onPresented });
-  latest.current = { notice, wishes, shown, onPresented };
+  const latest = useRef({ wishes, shown, onPresented });
+  latest.current = { wishes, shown, onPresented };
 
   useEffect(() => {
     let over = false;
@@ -104,7 +100,7 @@ class Puller {
 
   private async live(): Promise<Shown> {
     const { wishes, shown } = this.latest();
-    const notice = heard.notice ?? this.latest().notice;
+    const { notice } = heard;
     this.tried = undefined;
     if (!notice) return shown;
     const grown = notice.grown?.find(({ analysis }) => analysis === wishes.analysis);

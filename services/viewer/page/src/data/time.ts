@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { at, joined, moved, type Ranges } from './ranges';
 import type { Moment, Shown } from './shown';
-import { askJson, Refused, type Notice } from './wire';
+import { askJson, Refused } from './wire';
 
 export interface RunInfo {
   id: string | null;
@@ -51,12 +51,12 @@ export interface Time {
 export function useTime(
   spot: Spot,
   onSpot: (spot: Spot) => void,
-  notice: Notice | undefined,
+  running: string | undefined,
   shown: () => Shown,
 ): Time {
   const [playing, setPlaying] = useState(false);
   const live = spot.run === undefined;
-  const run = spot.run ?? notice?.run?.run;
+  const run = spot.run ?? running;
   const detail = useRun(run, live ? 3000 : undefined);
   const ranges = useMemo(
     () => (detail ? joined(detail.numbers, detail.held) : []),

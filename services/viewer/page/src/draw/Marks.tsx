@@ -1,10 +1,9 @@
 /** Points and outlines drawn above a picture, in the picture's own units. */
-import { SvgElement, useCameraState, useVisCanvasContext } from '@h5web/lib';
 import { useMemo } from 'react';
-import { Vector3 } from 'three';
 import { number } from '../data/format';
 import type { Measured } from '../data/measure';
 import { fullPosition, type Picture } from '../data/wire';
+import { useStage } from './Stage';
 
 export interface Mark {
   id: string;
@@ -19,43 +18,32 @@ export interface Mark {
   onPick?: () => void;
 }
 
-/** How data become screen pixels: `screen = a * data + b` along x and y. */
 function useScreen(): [number, number, number, number] {
-  const { dataToHtml } = useVisCanvasContext();
-  return useCameraState(
-    (camera) => {
-      const zero = dataToHtml(camera, new Vector3(0, 0));
-      const one = dataToHtml(camera, new Vector3(1, 1));
-      return [one.x - zero.x, zero.x, one.y - zero.y, zero.y];
-    },
-    [dataToHtml],
-    (a, b) => a.every((value, i) => value === b[i]),
-  );
+  const { ax, bx, ay, by } = useStage();
+  return [ax, bx, ay, by];
 }
 
 export function Marks({ marks, radius }: { marks: Mark[]; radius: number }) {
   const [ax, bx, ay, by] = useScreen();
   return (
-    <SvgElement>
-      <g className="marks">
-        {marks.map((mark) => (
-          <g
-            key={mark.id}
-            className={`mark${mark.strong ? ' strong' : ''}${mark.faint ? ' faint' : ''}`}
-            transform={`translate(${ax * mark.x + bx} ${ay * mark.y + by})`}
-            onClick={mark.onPick}
-          >
-            <circle r={mark.strong ? radius + 2 : radius} className="halo" />
-            <circle r={mark.strong ? radius + 2 : radius} stroke={mark.colour} />
-            {mark.label && mark.strong && !mark.faint && (
-              <text x={radius + 6} y={4}>
-                {mark.label}
-              </text>
-            )}
-          </g>
-        ))}
-      </g>
-    </SvgElement>
+    <g className="marks">
+      {marks.map((mark) => (
+        <g
+          key={mark.id}
+          className={`mark${mark.strong ? ' strong' : ''}${mark.faint ? ' faint' : ''}`}
+          transform={`translate(${ax * mark.x + bx} ${ay * mark.y + by})`}
+          onClick={mark.onPick}
+        >
+          <circle r={mark.strong ? radius + 2 : radius} className="halo" />
+          <circle r={mark.strong ? radius + 2 : radius} stroke={mark.colour} />
+          {mark.label && mark.strong && !mark.faint && (
+            <text x={radius + 6} y={4}>
+              {mark.label}
+            </text>
+          )}
+        </g>
+      ))}
+    </g>
   );
 }
 
@@ -66,9 +54,7 @@ export function Dots({ marks }: { marks: Mark[] }) {
     .map(({ y, x }) => `M${(ax * x + bx - 2).toFixed(1)} ${(ay * y + by).toFixed(1)}h4`)
     .join('');
   return (
-    <SvgElement>
-      <path className="dots" d={path} />
-    </SvgElement>
+    <path className="dots" d={path} />
   );
 }
 
@@ -85,18 +71,16 @@ export function Polygons(props: { y: number[][]; x: number[][]; strong: number |
       .join('') + 'Z';
   const all = y.map((_, row) => (row === strong ? '' : pathOf(row))).join('');
   return (
-    <SvgElement>
-      <g className="polygons">
-        <path className="halo" d={all} />
-        <path d={all} />
-        {strong !== undefined && y[strong] && (
-          <>
-            <path className="strong halo" d={pathOf(strong)} />
-            <path className="strong" d={pathOf(strong)} />
-          </>
-        )}
-      </g>
-    </SvgElement>
+    <g className="polygons">
+      <path className="halo" d={all} />
+      <path d={all} />
+      {strong !== undefined && y[strong] && (
+        <>
+          <path className="strong halo" d={pathOf(strong)} />
+          <path className="strong" d={pathOf(strong)} />
+        </>
+      )}
+    </g>
   );
 }
 
@@ -117,33 +101,28 @@ export function Shape({ measured, picture }: { measured: Measured; picture: Pict
     path = `M${x(cx) - 14} ${y(cy)}h10m8 0h10M${x(cx)} ${y(cy) - 14}v10m0 8v10`;
   }
   return (
-    <SvgElement>
-      <g className="shape" data-testid="shape">
-        <path className="halo" d={path} />
-        <path d={path} />
-      </g>
-    </SvgElement>
+    <g className="shape" data-testid="shape">
+      <path className="halo" d={path} />
+      <path d={path} />
+    </g>
   );
 }
 
 /** A bar of a round length. */
 export function ScaleBar({ units }: { units: string }) {
-  const { canvasSize, abscissaConfig, ordinateConfig } = useVisCanvasContext();
-  const [ax, bx, ay, by] = useScreen();
+  const { ax, bx, ay, by, frame } = useStage();
   const wanted = 90 / Math.abs(ax);
   const power = 10 ** Math.floor(Math.log10(wanted));
   const length = power * ([5, 2, 1].find((step) => step * power <= wanted) ?? 1);
-  const x = Math.max(0, ax * abscissaConfig.visDomain[0] + bx) + 12;
-  const y = Math.min(canvasSize.height, ay * ordinateConfig.visDomain[1] + by) - 12;
+  const x = Math.max(0, ax * frame.x[0] + bx) + 12;
+  const y = Math.min(frame.height, ay * frame.y[1] + by) - 12;
   return (
-    <SvgElement>
-      <g className="scale-bar">
-        <path d={`M${x} ${y}h${Math.abs(ax) * length}`} />
-        <text x={x} y={y - 7}>
-          {number(length)} {units}
-        </text>
-      </g>
-    </SvgElement>
+    <g className="scale-bar">
+      <path d={`M${x} ${y}h${Math.abs(ax) * length}`} />
+      <text x={x} y={y - 7}>
+        {number(length)} {units}
+      </text>
+    </g>
   );
 }
 
@@ -151,20 +130,18 @@ export function ScaleBar({ units }: { units: string }) {
 export function Ring({ radius }: { radius: number }) {
   const [ax, bx, ay, by] = useScreen();
   return (
-    <SvgElement>
-      <g className="ring">
-        {['halo', ''].map((name) => (
-          <ellipse
-            key={name}
-            className={name}
-            cx={bx}
-            cy={by}
-            rx={Math.abs(ax * radius)}
-            ry={Math.abs(ay * radius)}
-          />
-        ))}
-      </g>
-    </SvgElement>
+    <g className="ring">
+      {['halo', ''].map((name) => (
+        <ellipse
+          key={name}
+          className={name}
+          cx={bx}
+          cy={by}
+          rx={Math.abs(ax * radius)}
+          ry={Math.abs(ay * radius)}
+        />
+      ))}
+    </g>
   );
 }
 
@@ -176,12 +153,10 @@ export function Outline({ map, value }: { map: Picture; value: number }) {
     .map(([y0, x0, y1, x1]) => `M${ax * x0 + bx} ${ay * y0 + by}L${ax * x1 + bx} ${ay * y1 + by}`)
     .join('');
   return (
-    <SvgElement>
-      <g className="outline">
-        <path d={path} className="halo" />
-        <path d={path} />
-      </g>
-    </SvgElement>
+    <g className="outline">
+      <path d={path} className="halo" />
+      <path d={path} />
+    </g>
   );
 }
 
@@ -222,14 +197,12 @@ export function Path({ path, next }: { path: [y: number, x: number][]; next: [y:
   const d = path.length ? `M${path.map(at).join('L')}` : '';
   const last = path.at(-1);
   return (
-    <SvgElement>
-      <g className="path" data-testid="path">
-        <path d={d} className="halo" />
-        <path d={d} />
-        {last && next && <path d={`M${at(last)}L${at(next)}`} className="next" />}
-        {last && <circle cx={ax * last[1] + bx} cy={ay * last[0] + by} r={4.5} />}
-        {next && <circle cx={ax * next[1] + bx} cy={ay * next[0] + by} r={7} className="next" />}
-      </g>
-    </SvgElement>
+    <g className="path" data-testid="path">
+      <path d={d} className="halo" />
+      <path d={d} />
+      {last && next && <path d={`M${at(last)}L${at(next)}`} className="next" />}
+      {last && <circle cx={ax * last[1] + bx} cy={ay * last[0] + by} r={4.5} />}
+      {next && <circle cx={ax * next[1] + bx} cy={ay * next[0] + by} r={7} className="next" />}
+    </g>
   );
 }

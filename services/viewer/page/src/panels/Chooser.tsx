@@ -29,7 +29,7 @@ export function Chooser(props: {
 
 /** A slider for each dimension that a picture does not show. */
 export function Slices({ dims }: { dims: string[] }) {
-  const { shown, slices, setSlice } = useScene();
+  const { shown, slices, setSlice } = useScene('shown', 'slices', 'setSlice');
   return (
     <>
       {dims.map((dim) => {

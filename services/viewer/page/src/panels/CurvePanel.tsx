@@ -1,19 +1,10 @@
 /** Curves along a common axis, with the labelled points of tables that lie on it. */
-import {
-  DataCurve,
-  DefaultInteractions,
-  SvgElement,
-  useCameraState,
-  useCanvasEvent,
-  useVisCanvasContext,
-  VisCanvas,
-} from '@h5web/lib';
-import { useMemo } from 'react';
+import { useMemo, type CSSProperties } from 'react';
 import { usePicture, useScene } from '../scene';
-import { Vector3 } from 'three';
 import { classOfLabel, type Class } from '../data/classes';
 import { fixed, number, reciprocal, unit } from '../data/format';
-import { Quick } from '../draw/Quick';
+import { Lines } from '../draw/Lines';
+import { Stage, useStage } from '../draw/Stage';
 import { Panel } from './Panel';
 import type { Theme } from '../settings';
 import { numbersOf, pointsOf, type Named } from '../data/views';
@@ -32,7 +23,7 @@ interface Props {
 }
 
 export function CurvePanel({ dim, dims, onChoose }: Props) {
-  const { shown, views, theme, cursor, setCursor } = useScene();
+  const { shown, views, theme, cursor, setCursor } = useScene('shown', 'views', 'theme', 'cursor', 'setCursor');
   const curves = views.curves[dim] ?? [];
   const { result } = shown;
   return result && curves.length ? (
@@ -65,6 +56,10 @@ function Curves(props: CurvesProps) {
   const label = unit(axis?.units);
   const colours = LINES[theme];
   const nearest = cursor === undefined ? -1 : closest(points, cursor);
+  const drawn = useMemo(
+    () => lines.map((values, i) => ({ at: points, values, colour: colours[i % colours.length] ?? '#888', width: 1.4 })),
+    [lines, points, colours],
+  );
   const tags = useMemo(() => tagsOf(result, dim, classes), [result, dim, classes]);
 
   return (
@@ -96,24 +91,9 @@ function Curves(props: CurvesProps) {
       ))}
     >
       <div className="canvas" role="img" aria-label={words.curvesOf(curves.map(({ name }) => name).join(', '), dim)}>
-      <VisCanvas
-        abscissaConfig={{ visDomain: x, showGrid: true, formatTick: tick }}
-        ordinateConfig={{ visDomain: y, showGrid: true, formatTick: tick }}
-      >
-        <Quick />
-        <DefaultInteractions />
-        <Hover onAt={onCursor} />
-        {lines.map((line, i) => (
-          <DataCurve
-            key={curves[i]?.name}
-            abscissas={points.slice(0, line.length)}
-            ordinates={line.map((value) => value ?? Number.NaN)}
-            color={colours[i % colours.length] ?? '#888'}
-            width={1.4}
-          />
-        ))}
-        <Tags tags={tags} cursor={cursor} />
-      </VisCanvas>
+        <Stage {...{ x, y }} grid onPoint={(point) => onCursor(point?.x)} layers={<Lines lines={drawn} />}>
+          <Tags tags={tags} cursor={cursor} />
+        </Stage>
       </div>
     </Panel>
   );
@@ -144,8 +124,6 @@ function thinned(points: number[], n: number): number[] {
   return Array.from({ length: n }, (_, i) => points[Math.floor((i + 0.5) * step)] ?? 0);
 }
 
-const tick = (value: number) => number(value, 6);
-
 function useDomain(low: number, high: number): [number, number] {
   return useMemo(() => [low, high > low ? high : low + 1], [low, high]);
 }
@@ -171,12 +149,6 @@ function closest(points: number[], at: number): number {
     if (best < 0 || Math.abs(point - at) < Math.abs((points[best] ?? 0) - at)) best = i;
   });
   return best;
-}
-
-function Hover({ onAt }: { onAt: (at: number | undefined) => void }) {
-  useCanvasEvent('pointermove', ({ dataPt }) => onAt(dataPt.x));
-  useCanvasEvent('pointerleave', () => onAt(undefined));
-  return null;
 }
 
 interface Tag {
@@ -205,33 +177,24 @@ const ROW_HEIGHT = 13;
 
 /** Ticks with labels in a few rows; where there is no room, the higher peak keeps its label. */
 function Tags({ tags, cursor }: { tags: Tag[]; cursor: number | undefined }) {
-  const { dataToHtml, canvasSize } = useVisCanvasContext();
-  const [a, b] = useCameraState(
-    (camera) => {
-      const zero = dataToHtml(camera, new Vector3(0, 0)).x;
-      return [dataToHtml(camera, new Vector3(1, 0)).x - zero, zero] as const;
-    },
-    [dataToHtml],
-    (one, two) => one[0] === two[0] && one[1] === two[1],
-  );
-  const rows = rowsFor(tags, a, b, canvasSize.width);
+  const { ax: a, bx: b, frame } = useStage();
+  const rows = rowsFor(tags, a, b, frame.width);
   return (
-    <SvgElement>
       <g className="tags">
         {cursor !== undefined && (
-          <line className="cursor" x1={a * cursor + b} x2={a * cursor + b} y2={canvasSize.height} />
+          <line className="cursor" x1={a * cursor + b} x2={a * cursor + b} y2={frame.height} />
         )}
         {tags.map((tag, i) => {
           const { row, left } = rows.get(tag) ?? { row: ROWS, left: false };
           return (
             <g key={i} transform={`translate(${a * tag.at + b} 0)`}>
-              <line y1={row * ROW_HEIGHT + 4} y2={canvasSize.height} stroke={tag.colour} />
+              <line y1={row * ROW_HEIGHT + 4} y2={frame.height} stroke={tag.colour} />
               {row < ROWS && (
                 <text
                   x={left ? -4 : 4}
                   y={row * ROW_HEIGHT + 13}
                   textAnchor={left ? 'end' : 'start'}
-                  fill={tag.colour}
+                  style={{ '--tag': tag.colour } as CSSProperties}
                 >
                   {tag.label}
                 </text>
@@ -240,7 +203,6 @@ function Tags({ tags, cursor }: { tags: Tag[]; cursor: number | undefined }) {
           );
         })}
       </g>
-    </SvgElement>
   );
 }
 

@@ -9,7 +9,7 @@ import type { ResultDoc, Variable } from '../data/wire';
 import { words } from '../words';
 
 export function Legend() {
-  const { shown, views, hidden, turn } = useScene();
+  const { shown, views, hidden, turn } = useScene('shown', 'views', 'hidden', 'turn');
   const { result } = shown;
   if (!result) return null;
   const shares = sharesOf(result, views);
@@ -67,7 +67,7 @@ export function Legend() {
 
 /** One number with its history; a click looks at it more closely. */
 function Fact(props: { name: string; title?: string | undefined; series: string; variable?: string; children: ReactNode }) {
-  const { history, measure } = useScene();
+  const { history, measure } = useScene('history', 'measure');
   const past = history[props.series] ?? [];
   const { variable } = props;
   return (

@@ -1,10 +1,10 @@
 /** A box, a line, a pixel or a number over time, measured by the service on true values. */
-import { DataCurve, DefaultInteractions, useCanvasEvent, VisCanvas } from '@h5web/lib';
 import { useMemo, useState } from 'react';
 import { number, unit } from '../data/format';
 import { addressOf, csvOf, useMeasurement, type Measured, type Series } from '../data/measure';
 import { tell, Refused } from '../data/wire';
-import { Quick } from '../draw/Quick';
+import { Lines } from '../draw/Lines';
+import { Stage } from '../draw/Stage';
 import { useScene } from '../scene';
 import { words } from '../words';
 import { Panel, Toggle } from './Panel';
@@ -12,7 +12,7 @@ import { Panel, Toggle } from './Panel';
 const w = words.measure;
 
 export function MeasurePanel() {
-  const { measured, shown, measure, slices, theme } = useScene();
+  const { measured, shown, measure, slices, theme } = useScene('measured', 'shown', 'measure', 'slices', 'theme');
   const place = measured?.variable ? shown.result : shown.image;
   const extra = shown.result?.variables[measured?.variable ?? '']?.dims.slice(0, -2) ?? [];
   const sel = extra.map((dim) => `${dim}:${slices[dim] ?? 0}`);
@@ -92,26 +92,16 @@ function Chart({ series, theme }: { series: Series; theme: 'dark' | 'light' }) {
   const margin = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
   const y = useMemo((): [number, number] => [low - margin, high + margin], [low, high, margin]);
   const nearest = at === undefined ? -1 : closest(series.at, at);
-  const lines = [values, ...(sigma ? [-1, 1].map((sign) => values.map((v, i) => shifted(v, sigma[i], sign))) : [])];
+  const lines = useMemo(() => {
+    const bounds = sigma ? [-1, 1].map((sign) => values.map((v, i) => shifted(v, sigma[i], sign))) : [];
+    return [values, ...bounds].map((one, i) => ({
+      ...{ at: series.at, values: one },
+      ...(i ? { colour: '#8894a1', width: 0.7 } : { colour: COLOUR[theme], width: 1.6 }),
+    }));
+  }, [series, values, sigma, theme]);
   return (
     <div className="canvas" role="img" aria-label={words.curvesOf(series.name, series.axis)}>
-      <VisCanvas
-        abscissaConfig={{ visDomain: x, showGrid: true, label: unit(series.axis), formatTick: tick }}
-        ordinateConfig={{ visDomain: y, showGrid: true, formatTick: tick }}
-      >
-        <Quick />
-        <DefaultInteractions />
-        <Hover onAt={setAt} />
-        {lines.map((line, i) => (
-          <DataCurve
-            key={i}
-            abscissas={series.at}
-            ordinates={line.map((value) => value ?? Number.NaN)}
-            color={i ? '#8894a1' : COLOUR[theme]}
-            width={i ? 0.7 : 1.6}
-          />
-        ))}
-      </VisCanvas>
+      <Stage {...{ x, y }} grid xLabel={unit(series.axis)} onPoint={(point) => setAt(point?.x)} layers={<Lines lines={lines} />} />
       {nearest >= 0 && (
         <span className="chart-value">
           {number(series.at[nearest], 5)}: <b>{number(values[nearest], 6)}</b>
@@ -120,8 +110,6 @@ function Chart({ series, theme }: { series: Series; theme: 'dark' | 'light' }) {
     </div>
   );
 }
-
-const tick = (value: number) => number(value, 5);
 
 function shifted(value: number | null, by: number | null | undefined, sign: number): number | null {
   return value === null || typeof by !== 'number' ? null : value + sign * by;
@@ -150,15 +138,9 @@ function closest(points: number[], at: number): number {
   return best;
 }
 
-function Hover({ onAt }: { onAt: (at: number | undefined) => void }) {
-  useCanvasEvent('pointermove', ({ dataPt }) => onAt(dataPt.x));
-  useCanvasEvent('pointerleave', () => onAt(undefined));
-  return null;
-}
-
 /** Lets steering look at this box. */
 function Steer({ measured }: { measured: Extract<Measured, { kind: 'box' }> }) {
-  const { mayChange, settings } = useScene();
+  const { mayChange, settings } = useScene('mayChange', 'settings');
   const [said, setSaid] = useState<string>();
   if (!mayChange || measured.variable) return null;
   const [y0, x0, y1, x1] = measured.box;

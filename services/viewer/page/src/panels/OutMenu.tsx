@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function OutMenu({ variable, look, slices }: Props) {
-  const { shown, theme, selection } = useScene();
+  const { shown, theme, selection } = useScene('shown', 'theme', 'selection');
   const frame = variable ? shown.result?.frame : shown.image?.frame;
   const run = (variable ? shown.result?.run : shown.image?.run) ?? '';
   if (frame === undefined) return null;

@@ -117,7 +117,7 @@ export function Sheet(props: { name: string; icon: IconName; label: string; titl
     setOpen(false);
     button.current?.focus();
   };
-  const place = button.current?.getBoundingClientRect();
+  const place = open ? button.current?.getBoundingClientRect() : undefined;
   return (
     <span
       className="sheet-place"

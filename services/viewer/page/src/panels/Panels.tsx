@@ -1,5 +1,5 @@
 /** The panels of a desk, side by side as the layout says; borders move, panels change places. */
-import { Fragment, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
+import { Fragment, memo, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import {
   added,
   cellsOf,
@@ -32,8 +32,8 @@ interface Props {
   onLayout: (layout: Layout | undefined) => void;
 }
 
-export function Panels({ layout, onLayout }: Props) {
-  const { shown, views, measured } = useScene();
+export const Panels = memo(function Panels({ layout, onLayout }: Props) {
+  const { shown, views, measured } = useScene('shown', 'views', 'measured');
   const [large, setLarge] = useState<string>();
   const has = (show: string) => isThere(show, shown.result, views);
   const measuring = measured && !cellsOf(layout).some(({ show }) => show === 'measure');
@@ -89,7 +89,7 @@ export function Panels({ layout, onLayout }: Props) {
       />
     </main>
   );
-}
+});
 
 /** The shares of what is seen, put back into the whole layout. */
 function merged(whole: Layout, seen: Layout, has: (show: string) => boolean): Layout {
@@ -126,7 +126,7 @@ function split(show: string): [string, string | undefined] {
 
 /** The panel that a cell names. */
 function Shown({ show, onShow }: { show: string; onShow: (show: string) => void }) {
-  const { views } = useScene();
+  const { views } = useScene('views');
   const [kind, name] = split(show);
   const choose = (next: string) => onShow(next ? `${kind}:${next}` : kind);
   if (kind === 'image' || kind === 'plane') {

@@ -18,6 +18,12 @@ import { Things } from './Things';
 import { Panel, Toggle } from './Panel';
 import { ColourScale, Readout } from './Readout';
 
+const USED = [
+  ...(['shown', 'views', 'settings', 'change', 'select', 'hidden', 'cursor', 'setCursor', 'look', 'setLook'] as const),
+  ...(['exact', 'slices', 'tool', 'measured', 'measure', 'pinned'] as const),
+] as const;
+type Used = Pick<Scene, (typeof USED)[number]>;
+
 /** How a picture is asked for: 8-bit codes within the window, or true values. */
 export function queryOf(look: Look, exact: boolean, slices: [string, number][] = []): string {
   const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: exact ? '2048' : '1024' });
@@ -35,7 +41,7 @@ export function PicturePanel(props: {
   onChoose: (name: string) => void;
 }) {
   const { kind, named, choices, onChoose } = props;
-  const scene = useScene();
+  const scene = useScene(...USED);
   const variable = named?.name ?? '';
   const look = scene.look(variable);
   const extra = named?.variable.dims.slice(0, -2) ?? [];
@@ -103,15 +109,19 @@ export function PicturePanel(props: {
           onDraw={draw}
           onPoint={hover}
           onPick={(at) => pick(scene, rowMaps, dims, variable, picture, at)}
+          above={
+            map &&
+            scene.settings.overlay &&
+            scene.settings.opacity > 0 && (
+              <ClassLayer
+                map={map}
+                classes={scene.views.classes}
+                hidden={scene.hidden}
+                opacity={scene.settings.opacity}
+              />
+            )
+          }
         >
-          {map && scene.settings.overlay && scene.settings.opacity > 0 && (
-            <ClassLayer
-              map={map}
-              classes={scene.views.classes}
-              hidden={scene.hidden}
-              opacity={scene.settings.opacity}
-            />
-          )}
           <ScaleBar units={unit(picture.x.units)} />
           {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
           {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
@@ -147,7 +157,7 @@ function fits(one: Picture, other: Picture | undefined): boolean {
 }
 
 /** Whether the result's axes y and x are those of the image: lengths and pixels do not lie over each other. */
-function lies({ shown }: Scene, picture: Picture): boolean {
+function lies({ shown }: Used, picture: Picture): boolean {
   const units = shown.result?.dims.x?.units;
   return units === undefined || units === '' || units === picture.x.units;
 }
@@ -156,7 +166,7 @@ type RowMaps = Record<string, Picture>;
 
 /** The maps of classes and of rows that lie over the picture. */
 function useMaps(
-  scene: Scene,
+  scene: Used,
   [dimY, dimX]: [string, string],
   base: Picture | undefined,
 ): [Picture | undefined, RowMaps] {
@@ -183,7 +193,7 @@ function useMaps(
 
 /** The row whose pixel or outline was clicked; else a look at the pixel itself. */
 function pick(
-  scene: Scene,
+  scene: Used,
   rowMaps: RowMaps,
   [dimY, dimX]: [string, string],
   variable: string,
@@ -201,7 +211,7 @@ function pick(
 }
 
 /** The thing nearest to a click, where tables have many things and no map. */
-function nearest(scene: Scene, dimY: string, dimX: string, picture: Picture, at: Point) {
+function nearest(scene: Used, dimY: string, dimX: string, picture: Picture, at: Point) {
   const { result } = scene.shown;
   if (!result) return undefined;
   let best = 0.015 * picture.shape[1] * Math.abs(picture.x.step);
@@ -218,7 +228,7 @@ function nearest(scene: Scene, dimY: string, dimX: string, picture: Picture, at:
 }
 
 /** Turns what is drawn into what is measured, in pixels of the whole image. */
-function useDraw(scene: Scene, variable: string, picture: Picture | undefined) {
+function useDraw(scene: Used, variable: string, picture: Picture | undefined) {
   const { tool, measure } = scene;
   return useCallback(
     (from: Point, to: Point) => {
@@ -257,7 +267,7 @@ function SteeredPath({ dims }: { dims: [string, string] }) {
 const ICONS = { look: 'move', box: 'box', line: 'line' } as const;
 
 function ToolButtons() {
-  const { tool, setTool, pinned, togglePin } = useScene();
+  const { tool, setTool, pinned, togglePin } = useScene('tool', 'setTool', 'pinned', 'togglePin');
   return (
     <>
       <span className="tools-group" role="group" aria-label={words.tools.title}>
@@ -280,7 +290,7 @@ function ToolButtons() {
   );
 }
 
-function Notes(props: { scene: Scene; picture: Picture | undefined; map: Picture | undefined; minus: boolean; raw: boolean }) {
+function Notes(props: { scene: Used; picture: Picture | undefined; map: Picture | undefined; minus: boolean; raw: boolean }) {
   const { scene, picture, map, minus, raw } = props;
   const { result } = scene.shown;
   return (

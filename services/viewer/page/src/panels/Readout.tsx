@@ -19,7 +19,7 @@ interface Props {
 
 export function Readout(props: Props) {
   const { picture, point, minus, classMap } = props;
-  const { views } = useScene();
+  const { views } = useScene('views');
   const pixel = point && pixelAt(picture, point.y, point.x);
   const full = point && fullPixelAt(picture, point.y, point.x);
   const rough = picture.coded || picture.step > 1;
@@ -72,7 +72,7 @@ const REST_MS = 120;
 
 /** The true value of a pixel, asked of the service when the pointer rests. */
 function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
-  const { shown } = useScene();
+  const { shown } = useScene('shown');
   const [got, setGot] = useState<{ address: string; value: number | undefined }>();
   const { path, query } = placeOf(variable, picture.run, picture.frame, shown.result);
   const all = new URLSearchParams(query);

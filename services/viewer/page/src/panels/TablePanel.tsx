@@ -11,7 +11,7 @@ import { Panel, Toggle } from './Panel';
 const PAGE = 5000;
 
 export function TablePanel({ chosen, onChoose }: { chosen: string | undefined; onChoose: (name: string) => void }) {
-  const { shown, views } = useScene();
+  const { shown, views } = useScene('shown', 'views');
   const { result } = shown;
   const first = Object.keys(views.rowMaps)[0];
   const names = Object.keys(result?.tables ?? {}).sort((a, b) => Number(b === first) - Number(a === first));
@@ -81,7 +81,7 @@ function useRows(result: ResultDoc | undefined, name: string | undefined, offset
 const MORE = 12;
 
 function Rows({ result, name, table, offset }: { result: ResultDoc; name: string; table: Table; offset: number }) {
-  const { views, selection, select } = useScene();
+  const { views, selection, select } = useScene('views', 'selection', 'select');
   const place = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState<[number, number]>([0, 40]);
   const [height, setHeight] = useState(25);

@@ -16,7 +16,7 @@ interface Props {
 }
 
 export function Things({ dims, rowMaps }: Props) {
-  const scene = useScene();
+  const scene = useScene('shown', 'selection', 'views', 'select');
   const { shown, selection, views } = scene;
   const { result } = shown;
   const marks = useMemo(
@@ -45,7 +45,7 @@ export function Things({ dims, rowMaps }: Props) {
 }
 
 /** The rows of every table that lie over both axes: all where that is their first place, else the selected. */
-function marksOf(scene: Scene, result: ResultDoc, [dimY, dimX]: [string, string], mapped: string[]): Mark[] {
+function marksOf(scene: Pick<Scene, 'views' | 'selection' | 'select'>, result: ResultDoc, [dimY, dimX]: [string, string], mapped: string[]): Mark[] {
   const { views, selection, select } = scene;
   const mirrored = reciprocal(result.dims[dimX]?.units) !== undefined;
   return Object.keys(result.tables).flatMap((table) => {
