@@ -36,6 +36,9 @@ TEMPER = 0.5
 """... of the odds of the phases of a grain: without a scale, phases that are no candidates look
 like those that are, and errors are shared. Found on phantoms of one frame each, so that of the
 answers given with more than 0.9 hardly any is wrong where the candidates hold what is there."""
+STRANGE = 0.5
+"""Share of the grains of no candidate that have the structure of one, with another cell. They fit
+as well as its own grains: without a scale no answer is surer than that they are rare."""
 LISTED = 0.05
 """A phase is listed among those that fit a grain from this posterior on."""
 
@@ -97,7 +100,9 @@ class Uncalibrated:
         known = replace(settings, k_max=8.3).known()
         votes = settings.votes(used, known)
         belief = believe(votes, settings.prior, strangers=False, climbs=CLIMBS, trust=TRUST)
-        posterior = _posterior(votes, belief, len(known.phases))
+        own = 1 - self.unknown_prior
+        real = own / (own + STRANGE * self.unknown_prior)
+        posterior = real * _posterior(votes, belief, len(known.phases))
         return _dataset(used, posterior, belief, known)
 
 

@@ -23,6 +23,8 @@ def test_phases_and_pixel_come_out_without_any_scale(pixel: float) -> None:
     assert told["pixel_probability"].values[0] > 0.9
     wanted = [MIX[row][0] for row in told["grain_row"].values]
     assert np.mean(told["grain_phase"].values == wanted) > 0.9
+    # A phase of the same structure with another cell can never be ruled out.
+    assert told["grain_posterior"].values.max() < 0.9
 
 
 def test_one_cubic_grain_fits_every_phase_of_its_lattice() -> None:
