@@ -29,6 +29,8 @@ FRAMES = (
     *WHERE, "error", "pixel_y_nm", "pixel_x_nm", "pixel_origin", UNIT, "grains", "identified",
     "spots", "labelled_spots", "scale_error", "scale_error_sigma", "note",
 )  # fmt: skip
+NAMED = 5
+"""Frames with the pixels of others that are named."""
 UNNAMED = ("vacuum", "amorphous", "unknown")
 
 
@@ -66,6 +68,8 @@ class Hrtem:
         self.sittings: list[Sitting] = []
         self._phases = operator.library.choose(operator.candidates)
         self.seen = Seen(abundance=Abundance(self._phases))
+        self._first: dict[str, tuple[int, str]] = {}
+        self._again: dict[int, str] = {}
         self._grain_columns: dict[str, None] = {}
         self._spot_columns: dict[str, None] = {}
 
@@ -82,7 +86,10 @@ class Hrtem:
         self, frames: Iterator[Done], batch: Batch, once: Once, *, apply: bool
     ) -> tuple[Mapping[int, Settings], list[Result]]:
         """Calibrate on the session; apply it where it is accepted and the evidence carries it."""
-        self.sittings = sittings(self._noted(frames), self._calibration(), once, batch.made_by)
+        self.sittings = sittings(
+            self._noted(frames), self._calibration(), once, batch.made_by, self._again
+        )
+        batch.words += _repeated(batch, self._again)
         settings: dict[int, Settings] = {}
         by_header = self.settings["calibration"] in WORDS
         for sitting in self.sittings:
@@ -114,8 +121,15 @@ class Hrtem:
         )
 
     def _noted(self, frames: Iterator[Done]) -> Iterator[Done]:
-        """Take note of all columns that there are: the analysis may learn more with time."""
+        """Take note of all columns that there are, and of frames with the pixels of another one.
+
+        The analysis may learn more columns with time.
+        """
         for done in frames:
+            pixels = str(done.result.provenance.get("pixels", f"frame {done.number}"))
+            first, label = self._first.setdefault(pixels, (done.number, done.item.label))
+            if first != done.number:
+                self._again[done.number] = label
             self._grain_columns |= dict.fromkeys(columns_of(done.result.data, "grain"))
             self._spot_columns |= dict.fromkeys(columns_of(done.result.data, "spot"))
             yield done
@@ -134,7 +148,7 @@ class Hrtem:
         data, where = done.result.data, _where(done)
         if done.result.error is not None:
             row = {**where, **_pixel(done.item), "error": done.result.error}
-            self._note(row, [], data)
+            self._note(row, [], data, counted=False)
             return {"frames": [row], "grains": [], "spots": []}
         unit = {UNIT: str(data["y"].attrs["units"])}
         spots = [
@@ -147,15 +161,23 @@ class Hrtem:
         for row in spots:  # counted from 1 in the tables; 0 is none
             row["grain"] += 1
         frame = {**where, **_pixel(done.item), **unit, **_counted(data, grains, spots)}
-        self._note(frame, grains, data)
+        first = self._again.get(done.number)
+        if first is not None:
+            note = f"the same pixels as {first}: not counted in what all frames say"
+            frame["note"] = "; ".join(filter(None, [frame["note"], note]))
+        self._note(frame, grains, data, counted=first is None)
         return {"frames": [frame], "grains": grains, "spots": spots}
 
-    def _note(self, row: dict[str, Any], grains: Sequence[Row], data: xr.Dataset) -> None:
+    def _note(
+        self, row: dict[str, Any], grains: Sequence[Row], data: xr.Dataset, *, counted: bool
+    ) -> None:
         seen = self.seen
         named = [str(g["phase"]) for g in grains if g["phase"] not in UNNAMED]
         seen.rows.append(row)
         seen.grains.append(len(named))
         seen.phases.append(frozenset(named))
+        if not counted:
+            return
         for grain in grains:
             seen.count[str(grain["phase"])] = seen.count.get(str(grain["phase"]), 0) + 1
         if row.get(UNIT) == "nm":
@@ -200,6 +222,19 @@ def _pixel(item: Item) -> dict[str, Any]:
     y, x = item.pixel_size or (None, None)
     origin = item.calibration.get("origin", "none")
     return {"pixel_y_nm": y, "pixel_x_nm": x, "pixel_origin": origin}
+
+
+def _repeated(batch: Batch, again: Mapping[int, str]) -> list[str]:
+    """Say which frames hold the pixels of another one; nothing if none does."""
+    if not again:
+        return []
+    items = batch.gathered.items
+    some = [f"{items[n].label} is {first}" for n, first in list(again.items())[:NAMED]]
+    more = [f"and {len(again) - NAMED} more"] if len(again) > NAMED else []
+    return [
+        f"{len(again)} of {len(items)} frames hold the pixels of another one and count once: "
+        f"{', '.join([*some, *more])}"
+    ]
 
 
 def _spacings(spots: Sequence[Row], grain: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,9 +60,16 @@ class Sitting:
 
 
 def sittings(
-    frames: Iterator[Done], calibration: SelfCalibration, once: Once, made_by: Mapping[str, Any]
+    frames: Iterator[Done],
+    calibration: SelfCalibration,
+    once: Once,
+    made_by: Mapping[str, Any],
+    repeated: Container[int] = (),
 ) -> list[Sitting]:
-    """Collect the grains of all calibrated frames, and find the correction of each pixel size."""
+    """Collect the grains of all calibrated frames, and find the correction of each pixel size.
+
+    Frames that are `repeated`, by the time that they come, are no evidence of their own.
+    """
     found: dict[Magnification, Sitting] = {}
     for done in frames:
         pixel = done.item.pixel_size
@@ -71,6 +78,8 @@ def sittings(
         key = (f"{pixel[0]:.4g}", f"{pixel[1]:.4g}")
         sitting = found.setdefault(key, Sitting(pixel, calibration.start()))
         sitting.frames.append(done.number)
+        if done.number in repeated:
+            continue
         sitting.keys.append(done.key)
         if done.result.data.sizes.get("grain"):
             sitting.state = calibration.add(sitting.state, done.result.data, [done.number])

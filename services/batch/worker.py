@@ -29,7 +29,7 @@ from ...stream.files import Recording, open_file
 from ...stream.messages import Frame, Result
 from ..library import chosen_folder, gifts
 from ..outcome import InvalidResultError, validated
-from ..pixels import calibration_of
+from ..pixels import calibration_of, digest
 from . import technique
 from .items import SOURCE
 from .store import put_result, result_in
@@ -95,10 +95,12 @@ class Worker:
             self._operators[name] = operators.load(self._name, settings, gifts(chosen_folder()))
         calibration = dict(recording.start.calibration)
         began = time.perf_counter()
-        data, error, failure = xr.Dataset(), None, {}
+        data, error, failure, same = xr.Dataset(), None, {}, {}
         try:
-            image = pixels(frame)[np.newaxis]
-            data = validated(self._operators[name](image, calibration_of(calibration)), 1)
+            image = pixels(frame)
+            same = {"pixels": digest(image)}
+            known = calibration_of(calibration)
+            data = validated(self._operators[name](image[np.newaxis], known), 1)
         except AnalysisError as trouble:
             error, failure = str(trouble), {"failure": "not_analysable"}
         except InvalidResultError as trouble:
@@ -116,6 +118,7 @@ class Worker:
                 "calibration": calibration,
                 "device": "cpu",
                 **failure,
+                **same,
             },
             error=error,
             done_ns=time.time_ns(),

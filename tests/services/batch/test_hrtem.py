@@ -1,0 +1,58 @@
+"""What a batch makes of all frames of a session together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beamside.analysis.hrtem.mapper import PhaseMapper
+from beamside.analysis.operators import Calibration
+from beamside.models.phantoms.hrtem import make
+from beamside.services.batch.hrtem import Hrtem
+from beamside.services.batch.items import Gathered, Item
+from beamside.services.batch.technique import Batch, Done
+from beamside.services.pixels import digest
+from beamside.stream.messages import Result
+
+PIXEL = (0.03, 0.03)
+
+
+def done(number: int, name: str, image: np.ndarray, pixel: tuple[float, float] | None) -> Done:
+    """A frame as a worker leaves it."""
+    known = {"pixel_size_nm": pixel} if pixel else {}
+    item = Item(Path(name), name, 0, 1, (0, 0), known)
+    data = PhaseMapper()(image[None], Calibration(pixel))
+    result = Result("batch", "b", (number,), "hrtem", data, {"pixels": digest(image)})
+    return Done(number, item, f"key{number}", result)
+
+
+def batch(frames: list[Done]) -> Batch:
+    gathered = Gathered([frame.item for frame in frames])
+    return Batch(Path("out"), "title", gathered, {}, {})
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return make(1, (384, 384), dose=2000.0, n_grains=3).image
+
+
+def told(frames: list[Done]) -> tuple[Hrtem, Batch, list[dict[str, object]]]:
+    """The technique, the batch and the table of frames once all of them were looked at."""
+    technique, whole = Hrtem({}), batch(frames)
+    technique.again(iter(frames), whole, lambda _, make: make(), apply=False)
+    rows = [dict(row) for frame in frames for row in technique.tables(frame)["frames"]]
+    return technique, whole, rows
+
+
+def test_the_same_pixels_count_once_and_it_is_said(image: np.ndarray) -> None:
+    frames = [done(n, f"{name}.tif", image, PIXEL) for n, name in enumerate("ab")]
+    (twice, whole, rows), (once, _, _) = told(frames), told(frames[:1])
+    assert "1 of 2 frames hold the pixels of another one" in whole.words[0]
+    assert "b.tif is a.tif" in whole.words[0]
+    assert "the same pixels as a.tif" in str(rows[1]["note"])
+    assert twice.sittings[0].frames == [0, 1]  # both are corrected
+    assert twice.sittings[0].state.frames == 1
+    assert len(twice.seen.abundance.frames) == 1
+    assert twice.seen.count == once.seen.count
