@@ -158,6 +158,8 @@ def _words(
     )
     if not _enough(finding, sigma):
         return [f"too little evidence to calibrate: {said}"]
+    if (np.abs(value - finding.state.applied) < sigma).all():
+        said += ": nothing of it exceeds its error, and accepting it would improve nothing"
     return [said, *_alarms(finding, known, value, alarm)]
 
 
