@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from ..analysis import operators
-from ..analysis.hrtem.reference import reference
-from ..analysis.hrtem.selfcal import SelfCalibration, calibrate
+from ..analysis.hrtem.reference import doubts, reference
+from ..analysis.hrtem.selfcal import SelfCalibration
 from ..analysis.hrtem.uncalibrated import LISTED, Uncalibrated
 from ..stream.errors import FileError
 from ..stream.files import parse_length
 from .deciding import accept, over_http, tell, withdraw
 from .library import chosen_folder, library
-from .looking import ANALYSIS, Said, looker, results
+from .looking import ANALYSIS, SHOWN, Account, Said, looker, results
 from .verification import archives_in
 
 OPTIONS = 5
@@ -41,19 +41,41 @@ def command(args: argparse.Namespace) -> int:
     settings: dict[str, Any] = {"candidates": phases, "temperature": args.temperature}
     operator = operators.load(ANALYSIS, settings, {"library": lambda: known})
     size = parse_length(args.pixel_size) if args.pixel_size else None
-    said = results(paths, looker(operator, size, args.uncalibrated))
+    account = Account()
+    said = results(paths, looker(operator, size, args.uncalibrated), account)
     if args.uncalibrated:
         found = by_ratios(said, Uncalibrated(library=known, **settings))
-        tell(args, found, unscaled_lines(found))
-        return 0
-    one = SelfCalibration(library=known, **settings)
-    found = describe(
-        calibrate(said, reference(phases, args.temperature, known) if args.reference else one)
-    )
-    if args.accept:
-        found["accepted"] = accept(args, paths, found)
-    tell(args, found, lines(found))
-    return 0
+        text = unscaled_lines(found)
+    else:
+        found = by_scale(said, SelfCalibration(library=known, **settings), args.reference)
+        if args.accept:
+            found["accepted"] = accept(args, account.used, found)
+        text = lines(found)
+    found |= {"refused": account.refused, "same": account.same}
+    tell(args, found, [*text, *account_lines(account)])
+    return 1 if account.refused else 0
+
+
+def by_scale(results: Said, one: SelfCalibration, known: bool) -> dict[str, Any]:
+    """What the grains of a session say of the header's pixel; `known`: one phase and no other."""
+    if known:
+        one = reference(one.candidates, one.temperature, one.library)
+    state = one.start()
+    for data, numbers in results:
+        state = one.add(state, data, numbers)
+    said = one.finish(state)
+    return {**describe(said), "doubts": doubts(state, one, said) if known else []}
+
+
+def account_lines(account: Account) -> list[str]:
+    """What became of files that are no evidence, for people."""
+    rows = [("left out", why) for why in account.refused.values()]
+    rows += [
+        ("the same", f"{name} has the pixels of {first}: counted once")
+        for name, first in account.same.items()
+    ]
+    more = [("and", f"{len(rows) - SHOWN} files more")] if len(rows) > SHOWN else []
+    return [f"  {name:<11}{text}" for name, text in [*rows[:SHOWN], *more]]
 
 
 def by_ratios(results: Said, one: Uncalibrated) -> dict[str, Any]:
@@ -130,6 +152,7 @@ def lines(said: dict[str, Any]) -> list[str]:
         ("chance", f"p = {said['p_value']} that permuted azimuths score as high"),
         ("alarm", said.get("alarm") or "none"),
         ("note", said.get("note") or ""),
+        *(("doubt", words) for words in said.get("doubts", ())),
         ("apply", _how_to_apply(said)),
     ]
     return [f"  {name:<11}{text}" for name, text in rows if text]

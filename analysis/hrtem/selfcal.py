@@ -130,9 +130,9 @@ class SelfCalibration:
         read = self.votes(used, known)
         belief = believe(read, self.prior, self.strangers)
         best = used.keep(np.arange(min(len(used), COMPARED)))
-        score = self._score(best, known)
+        score = self.score(best, known)
         rng = np.random.default_rng(len(best))
-        chance = [self._score(_permuted(best, rng), known) for _ in range(self.permutations)]
+        chance = [self.score(_permuted(best, rng), known) for _ in range(self.permutations)]
         finding = Finding(belief, read, state, score, np.array(chance))
         said = dataset(finding, known, self.prior, self.alarm)
         return said.assign_attrs(calibration_origin=self.origin)
@@ -175,7 +175,7 @@ class SelfCalibration:
         k, sigma, snr = (column[grain, spot] for column in (groups.k, groups.sigma, groups.snr))
         return gather(k, sigma, snr, groups.size[grain], grain, errors)
 
-    def _score(self, groups: Groups, known: Candidates) -> float:
+    def score(self, groups: Groups, known: Candidates) -> float:
         """Highest log posterior, 0 = all grains unknown."""
         found = self.votes(groups, known)
         return max((peak.height for peak in peaks(found, self.prior, 2)), default=0.0)

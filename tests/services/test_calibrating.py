@@ -12,7 +12,7 @@ import xarray as xr
 from beamside.models.phantoms.hrtem import make
 from beamside.services.calibrating import unscaled_lines
 from beamside.services.cli import main
-from beamside.services.looking import APART, results
+from beamside.services.looking import APART, Account, results
 from beamside.stream.messages import Frame, Pixels, Result, RunStart, RunStop
 from beamside.stream.recorder import ArchiveSink
 
@@ -44,7 +44,7 @@ def spots(n: int = 2, grains: int = 1) -> xr.Dataset:
 
 def test_frames_of_several_archives_are_one_session_and_keep_apart(tmp_path: Path) -> None:
     paths = [archived(tmp_path, run, spots()) for run in "ab"]
-    (one, numbers), (two, others) = results(paths, lambda path: iter(()))
+    (one, numbers), (two, others) = results(paths, lambda path: iter(()), Account())
     assert one["spot_frame"].values.tolist() == two["spot_frame"].values.tolist() == [0, 0]
     assert (numbers, others) == ([3], [APART + 3])
 
@@ -131,6 +131,21 @@ def test_what_can_not_be_calibrated_says_why(
 ) -> None:
     assert main(["calibrate", str(images[0]), *argv]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_files_that_are_no_evidence_are_named_and_the_others_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = make(3, (384, 384), n_grains=2, dose=2000.0).image
+    for name in ("good", "copy"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image)
+    (tmp_path / "cut.tif").write_bytes((tmp_path / "good.tif").read_bytes()[:1000])
+    paths = [str(tmp_path / f"{name}.tif") for name in ("cut", "good", "copy")]
+    assert main(["calibrate", *paths, "--pixel-size", "0.03nm", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["frames"] == 1
+    assert list(told["refused"]) == paths[:1]
+    assert told["same"] == {paths[2]: paths[1]}
 
 
 def test_archived_results_in_pixels_are_for_the_uncalibrated_mode_alone(

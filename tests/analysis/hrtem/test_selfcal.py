@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from beamside.analysis.hrtem.correction import Correction
-from beamside.analysis.hrtem.reference import reference
+from beamside.analysis.hrtem.library import shipped
+from beamside.analysis.hrtem.reference import doubts, reference
 from beamside.analysis.hrtem.selfcal import SelfCalibration, calibrate
 from beamside.analysis.hrtem.selfcal_groups import Groups, distinct, restored
 from beamside.analysis.operators import AnalysisError
 from beamside.tests.analysis.hrtem.lattices import MIX, frame
 
 QUICK = SelfCalibration(permutations=1)
+FEW = replace(
+    shipped(), records={name: shipped().records[name] for name in ("Cu", "Au", "Si", "SrTiO3")}
+)
+"""A library of few phases."""
 
 
 def folded(calibration: SelfCalibration, frames: list[xr.Dataset]) -> Groups:
@@ -102,6 +109,16 @@ def test_more_than_one_per_cent_is_alarming_and_less_is_not() -> None:
     assert quiet.attrs["alarm"] == "none"
 
 
+def test_a_correction_within_its_error_is_called_that() -> None:
+    words = "nothing of it exceeds its error"
+    none, some = (
+        QUICK.finish(folded(QUICK, session(Correction(scale, 0.0, 0.0)))).attrs["note"]
+        for scale in (0.0, 0.03)
+    )
+    assert words in none
+    assert words not in some
+
+
 def test_who_merges_what_first_does_not_matter() -> None:
     few = SelfCalibration(grains=10)
     parts = [
@@ -146,6 +163,19 @@ def test_a_reference_needs_no_more_than_one_grain() -> None:
     said = calibrate([(frames[0], [0])], reference("Au"))
     assert np.abs(said["calibration"].values - wrong.values).max() < 0.01
     assert said.attrs["calibration_origin"] == "reference"
+
+
+@pytest.mark.parametrize(
+    ("true", "given", "words"),
+    [("Cu", "Cu", ""), ("Cu", "Au", "Cu fits better"), ("Si", "Au", "of the grains fit")],
+)
+def test_a_wrong_reference_is_said(true: str, given: str, words: str) -> None:
+    mix = tuple((true, zone) for zone in ((0, 1, 1), (0, 0, 1), (1, 1, 2)))
+    one = replace(reference(given), permutations=0, library=FEW)
+    state = folded(one, session(Correction(0.03, 0.01, 0.0), 1, mix=mix))
+    said = "; ".join(doubts(state, one, one.finish(state)))
+    assert words in said
+    assert bool(words) == bool(said)
 
 
 def test_single_rows_of_a_reference_count_together() -> None:
