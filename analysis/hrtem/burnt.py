@@ -23,7 +23,7 @@ def patches(pixels: np.ndarray) -> np.ndarray | None:
     A patch is thick enough to hold 3 x 3 equal pixels of the coarse image, and 5 x 5 of the image.
     """
     step = max(1, min(pixels.shape) // COARSE)
-    some = pixels[::step, ::step]
+    some = pixels[::step, ::step].copy()
     across = some[:, 1:] == some[:, :-1]
     flat = across[:, 1:] & across[:, :-1]
     flat = flat[2:] & flat[1:-1] & flat[:-2]

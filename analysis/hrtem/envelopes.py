@@ -5,6 +5,7 @@ The amplitude of a cosine of amplitude a comes out as a / 2, blurred by a Gaussi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from .crop import View
 
 BLUR = 0.16
 """Standard deviation of the real-space Gaussian, as a fraction of the small window (1.2 nm)."""
-CHUNK = 64
-"""Reflections inverted at a time; bounds the memory."""
+TOGETHER = 2
+"""Reflections inverted at a time: they stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +95,33 @@ def plane(view: View, pixel: float, blur: float) -> Plane:
 def envelopes(source: Plane, ky: np.ndarray, kx: np.ndarray, workers: int = 1) -> np.ndarray:
     """Squared amplitude of the fringes of each reflection, float32 [reflection, y, x]."""
     result = np.empty((len(ky), *source.shape), np.float32)
-    for start in range(0, len(ky), CHUNK):
-        rows = slice(start, start + CHUNK)
-        cut = _squares(source, ky[rows], kx[rows])
-        field = scipy.fft.ifft2(cut, workers=workers, overwrite_x=True)
-        np.square(field.real, out=result[rows])
-        result[rows] += np.square(field.imag)
-    scale = source.shape[0] * source.shape[1] / source.cropped_pixels
-    result *= np.float32(scale**2)
+    cut = np.empty((TOGETHER, *source.shape), np.complex64)
+    squares = _squares(source, ky, kx)
+    for start in range(0, len(ky), TOGETHER):
+        power = result[start : start + TOGETHER]
+        for square in cut[: len(power)]:
+            part, along_y, along_x = next(squares)
+            np.multiply(part, along_y, out=square)
+            square *= along_x
+        field = scipy.fft.ifft2(cut[: len(power)], workers=workers, overwrite_x=True)
+        np.square(np.abs(field, out=power), out=power)
     return result
 
 
-def _squares(source: Plane, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
-    """The weighted square of the spectrum around each k, which is in the middle.
+def _squares(
+    source: Plane, ky: np.ndarray, kx: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Give the square of the spectrum around each k, which is in the middle, and its weights.
 
     Not in fft order: that changes the phase of the fringes alone, which nobody asks for.
     """
     my, mx = source.shape
     cy, cx = np.rint(ky / source.step[0]), np.rint(kx / source.step[1])
-    wy = source.weights(0, ky / source.step[0] - cy)
+    scale = np.float32(my * mx / source.cropped_pixels)
+    wy = source.weights(0, ky / source.step[0] - cy)[:, :, None] * scale
     wx = source.weights(1, kx / source.step[1] - cx)
     ny = source.spectrum.shape[0] - 2 * source.rows
     top = cy.astype(np.intp) % ny - my // 2 + source.rows
     left = cx.astype(np.intp) - mx // 2 + source.margin
-    cut = np.empty((len(ky), my, mx), np.complex64)
     for n, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
-        np.multiply(source.spectrum[y : y + my, x : x + mx], wy[n, :, None], out=cut[n])
-    cut *= wx[:, None, :]
-    return cut
+        yield source.spectrum[y : y + my, x : x + mx], wy[n], wx[n]

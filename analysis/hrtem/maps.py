@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 
 from .detect import Reflections
-from .envelopes import CHUNK, envelopes
+from .envelopes import envelopes
 
 VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
 """The classes before the candidates."""
@@ -18,6 +18,8 @@ over the grain, which is below the quantile PLATEAU that the plateau is measured
 PLATEAU = 0.85
 RIM = 2
 """Last pixels of the specimen that belong to no grain: the lens carries fringes over the edge."""
+CHUNK = 16
+"""Reflections whose fringes are mapped at a time; bounds the memory."""
 MOST = 3
 """Reflections of a grain whose fringes are mapped: those of the greatest `_weight`."""
 SHARPER = 0.5
@@ -67,10 +69,18 @@ def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1
             plateau = _quantile(amplitude[n].ravel()[inside], PLATEAU)
             total[grain[row]] += amplitude[n] * np.float32(share[row] / max(plateau, 1e-12))
             near[grain[row], inside] = True
-    cross = scipy.ndimage.generate_binary_structure(2, 1)[None]
-    reach = scipy.ndimage.binary_dilation(near.reshape(total.shape), cross, iterations=2)
-    total[~reach] = 0
+    total *= _wider(_wider(near.reshape(total.shape)))
     return total
+
+
+def _wider(mask: np.ndarray) -> np.ndarray:
+    """Places of `mask`[grain, y, x] and their four neighbours."""
+    wide = mask.copy()
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    wide[:, :, 1:] |= mask[:, :, :-1]
+    wide[:, :, :-1] |= mask[:, :, 1:]
+    return wide
 
 
 def _quantile(values: np.ndarray, part: float) -> float:

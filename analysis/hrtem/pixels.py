@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..operators import AnalysisError
@@ -12,6 +14,8 @@ SMALLEST = 32
 STRIPED = 3.0
 """Times the spectrum of the means of columns that the one of rows has, or the other way round,
 from which on there are scan lines."""
+BLOCK = 1 << 16
+"""Pixels that are looked at together: they stay in the cache."""
 RANGE = (1e-9, 1e12)
 """Contrast within which squares of squares are float32 numbers."""
 
@@ -35,8 +39,8 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         if bad.any():
             pixels[bad] = np.median(pixels[~bad])
             notes.append(f"{int(bad.sum())} pixels were not finite and took the median")
-    counts = image if image.dtype.kind in "ui" else pixels
-    low, top = float(counts.min()), float(counts.max())
+    seen = _survey(pixels)
+    low, top = seen.low, seen.top
     if top == low:
         return pixels, [*notes, "all pixels are equal: there is nothing to see"]
     if not RANGE[0] < top - low < RANGE[1]:
@@ -46,31 +50,61 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         )
     if (burnt := patches(pixels)) is not None:
         fill(pixels, burnt)
-        counts, top = pixels, float(pixels.max())
+        seen = _survey(pixels)
         notes.append(
             f"{int(burnt.sum())} pixels lie in patches of one value (a scale bar?): they were "
             "filled with noise, and nothing is seen there"
         )
     if image.dtype.itemsize == 1:
         notes.append("pixels of 8 bits: what was cut off or compressed before may be missing")
-    if lines := _stripes(pixels):
+    if lines := _stripes(seen):
         notes.append(f"{lines} have offsets of their own (scan lines): they were taken out")
-    if (clipped := np.count_nonzero(counts == top) / pixels.size) > 0.01:
+    if (clipped := seen.clipped / pixels.size) > 0.01:
         notes.append(
             f"{clipped:.1%} of the pixels are saturated: lattice spacings of half may appear"
         )
     return pixels, notes
 
 
-def _stripes(pixels: np.ndarray) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What is asked of all pixels of an image."""
+
+    low: float
+    top: float
+    clipped: int
+    """Pixels as bright as the brightest."""
+    rows: np.ndarray
+    """Mean of each row, float32."""
+    columns: np.ndarray
+
+
+def _survey(pixels: np.ndarray) -> _Survey:
+    """Look at all pixels once, in blocks that stay in the cache."""
+    rows = np.empty(len(pixels), np.float32)
+    columns = np.zeros(pixels.shape[1])
+    low, tops, counts = np.inf, [], []
+    step = max(1, BLOCK // pixels.shape[1])
+    for start in range(0, len(pixels), step):
+        part = pixels[start : start + step]
+        low = min(low, float(part.min()))
+        tops.append(float(part.max()))
+        counts.append(np.count_nonzero(part == tops[-1]))
+        part.mean(axis=1, out=rows[start : start + step])
+        columns += part.sum(axis=0)
+    clipped = sum(n for n, top in zip(counts, tops, strict=True) if top == max(tops))
+    return _Survey(low, max(tops), clipped, rows, columns / len(pixels))
+
+
+def _stripes(seen: _Survey) -> str | None:
     """Say which lines, rows or columns, are brighter and darker as a whole.
 
     The means of rows and of columns have the same spectrum but for the number of pixels in them;
     the median over all frequencies knows nothing of single spots.
     """
-    ny, nx = pixels.shape
+    ny, nx = len(seen.rows), len(seen.columns)
     rows, columns = (
-        float(np.median(np.abs(np.fft.rfft(pixels.mean(axis=1 - axis))[1:]))) for axis in (0, 1)
+        float(np.median(np.abs(np.fft.rfft(means)[1:]))) for means in (seen.rows, seen.columns)
     )
     ratio = rows * nx / max(columns * ny, 1e-30)
     return "rows" if ratio > STRIPED else "columns" if ratio < 1 / STRIPED else None

@@ -63,9 +63,9 @@ def regions(
     beyond that, with a maximum of its own and less than half of its amplitude between, is another
     region: a second grain that shows nearly the same k, but weaker.
     """
-    above = power > (NOISE * noise)[:, None, None]
+    above = power > (NOISE * noise).astype(np.float32)[:, None, None]
     labels, count = scipy.ndimage.label(above, structure=FLAT)
-    flat = np.flatnonzero(labels)
+    flat = np.flatnonzero(above)
     label = labels.ravel()[flat] - 1
     strength = power.ravel()[flat]
     top = np.zeros(count, np.float32)

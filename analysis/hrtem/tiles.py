@@ -84,13 +84,12 @@ def tile_power(image: np.ndarray, tiles: Tiling, columns: int, workers: int = 1)
     band = np.empty((TOGETHER, ny, columns), np.complex64)
     for column, left in enumerate(tiles.columns):
         strip = image[:, left : left + nx] * hann(nx)
-        strip = scipy.fft.rfft(strip, axis=1, workers=workers)[:, :columns]
+        strip = scipy.fft.rfft(strip, axis=1, workers=workers)[:, :columns].view(np.float32)
         for first in range(0, len(tiles.rows), TOGETHER):
             tops = tiles.rows[first : first + TOGETHER]
             for n, top in enumerate(tops):
-                np.multiply(strip[top : top + ny], along_y, out=band[n])
+                np.multiply(strip[top : top + ny], along_y, out=band[n].view(np.float32))
             waves = scipy.fft.fft(band[: len(tops)], axis=1, overwrite_x=True, workers=workers)
-            parts = waves.view(np.float32)
-            np.square(parts, out=parts)
-            np.add(parts[..., 0::2], parts[..., 1::2], out=power[first : first + TOGETHER, column])
+            part = power[first : first + TOGETHER, column]
+            np.square(np.abs(waves, out=part), out=part)
     return power.reshape(-1, ny, columns)

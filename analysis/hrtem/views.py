@@ -13,12 +13,14 @@ import scipy.fft
 
 from ..operators import AnalysisError
 from .crop import View, fourier_crop
-from .envelopes import CHUNK, envelopes, plane
+from .envelopes import envelopes, plane
 from .maps import Grid, upsampled
 from .pixels import clean
 
 BLUR = 1.2
 """nm over which fringes are averaged (about the width of three of them)."""
+CHUNK = 16
+"""Spots at a time; bounds the memory."""
 RADIUS = 0.25
 """1/nm about a spot that an inverse transform keeps: grains from 4 nm up stay sharp."""
 
