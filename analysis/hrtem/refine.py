@@ -130,11 +130,11 @@ def _chunks(
     The windows of a chunk are cut as large as its largest.
     """
     order = np.argsort(lengths[0] * lengths[1], kind="stable")
+    levels, width = background.rings_at(*place)
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
-        rings = background.rings_at(place[0][rows], place[1][rows])
         axes = [_axis(view, n, place[n][rows], lengths[n][rows], k[n][rows]) for n in (0, 1)]
-        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], rings)
+        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], (levels[rows], width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,21 +191,27 @@ def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
     One window at a time, which stays in the cache.
     """
     (many, my, by), (_, mx, bx) = along_y.wave.shape, along_x.wave.shape
-    waves = np.stack([along_y.wave.real, along_y.wave.imag], axis=2)
-    across = along_x.wave.reshape(many, 1, -1)
+    across = _parts(along_x.wave).transpose(0, 1, 3, 2)
+    along = _parts(along_y.wave)
     pixels = np.zeros((my * by, mx * bx), np.float32)
     inner = pixels[: along_y.pixels, : along_x.pixels]
     both = np.empty((my, 2, mx * bx), np.float32)
-    rows = np.empty((my, mx * bx), np.complex64)
-    ones = np.ones(bx, np.complex64)
-    total = np.empty((many, my, mx), np.complex64)
+    four = np.empty((many, mx, 2 * my, 2), np.float32)
     for n, (y, x) in enumerate(zip(along_y.first, along_x.first, strict=True)):
         inner[:] = image[y : y + along_y.pixels, x : x + along_x.pixels]
-        np.matmul(waves[n], pixels.reshape(my, by, mx * bx), out=both)
-        rows.real, rows.imag = both[:, 0], both[:, 1]
-        rows *= across[n]
-        np.matmul(rows.reshape(my, mx, bx), ones, out=total[n])
+        np.matmul(along[n], pixels.reshape(my, by, mx * bx), out=both)
+        blocks = both.reshape(2 * my, mx, bx).transpose(1, 0, 2)
+        np.matmul(blocks, across[n], out=four[n])
+    parts = four.reshape(many, mx, my, 2, 2).transpose(0, 2, 1, 3, 4)
+    total = np.empty((many, my, mx), np.complex64)
+    total.real = parts[..., 0, 0] - parts[..., 1, 1]
+    total.imag = parts[..., 0, 1] + parts[..., 1, 0]
     return total
+
+
+def _parts(wave: np.ndarray) -> np.ndarray:
+    """Real and imaginary part of the waves of each block, float32 [n, block, 2, pixel]."""
+    return np.stack([wave.real, wave.imag], axis=2)
 
 
 def _climb(

@@ -1,0 +1,70 @@
+"""What is computed in pieces that fit a cache is what it would be at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from beamside.analysis.hrtem import maps, pixels, refine
+from beamside.analysis.hrtem.crop import fourier_crop
+from beamside.analysis.hrtem.spectrum import power_spectrum
+from beamside.analysis.hrtem.tiles import hann, tile_power, tiling
+
+PIXEL = (0.03, 0.031)
+
+
+def noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(100, 10, shape).astype(np.float32)
+
+
+def test_the_survey_of_the_pixels_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "BLOCK", 1000)
+    image = np.minimum(noise((333, 210)), 115)
+    seen = pixels._survey(image)
+    assert (seen.low, seen.top) == (image.min(), image.max())
+    assert seen.clipped == (image == image.max()).sum() > 100
+    np.testing.assert_allclose(seen.rows, image.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(seen.columns, image.mean(axis=0), rtol=1e-6)
+
+
+def test_the_power_spectrum_is_that_of_the_windowed_image() -> None:
+    view = fourier_crop(noise((300, 260)), PIXEL, 8.3)
+    ny, nx = view.image.shape
+    windowed = view.image * hann(ny)[:, None] * hann(nx)
+    wanted = np.abs(np.fft.rfft2(windowed.astype(float))) ** 2 / view.image.size
+    np.testing.assert_allclose(power_spectrum(view) * view.image.size, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_the_power_of_a_tile_is_that_of_its_windowed_pixels() -> None:
+    view = fourier_crop(noise((400, 400)), PIXEL, 8.3)
+    cut = tiling(view, 3.1)
+    ny, nx = cut.shape
+    power = tile_power(view.image, cut, nx // 2 + 1)
+    top, left = cut.rows[2], cut.columns[1]
+    tile = view.image[top : top + ny, left : left + nx] * hann(ny)[:, None] * hann(nx)
+    wanted = np.abs(np.fft.rfft2(tile.astype(float))) ** 2 / (ny * nx)
+    np.testing.assert_allclose(power[2 * cut.grid[1] + 1], wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_sums_over_blocks_are_the_waves_times_the_pixels() -> None:
+    view = fourier_crop(noise((400, 360)), PIXEL, 8.3)
+    place, lengths = (np.array([5.1, 0.4]), np.array([4.2, 9.9])), (np.array([3.0, 2.2]),) * 2
+    k = (np.array([2.5, -3.1]), np.array([3.3, 4.0]))
+    y, x = (refine._axis(view, n, place[n], lengths[n], k[n]) for n in (0, 1))
+    total = refine._sums(view.image, y, x).sum(axis=(1, 2))
+    for n in range(2):
+        part = view.image[y.first[n] :, x.first[n] :][: y.pixels, : x.pixels]
+        along_y, along_x = (axis.wave[n].ravel()[: axis.pixels] for axis in (y, x))
+        wanted = along_y.astype(complex) @ part @ along_x
+        assert abs(total[n] - wanted) < 1e-5 * np.abs(part).sum()
+
+
+def test_a_wider_mask_has_the_four_neighbours_of_each_place() -> None:
+    mask = np.zeros((2, 5, 4), bool)
+    mask[0, 0, 3] = mask[1, 2, 1] = True
+    wide = maps._wider(mask)
+    assert wide.sum() == 3 + 5
+    assert wide[0, 0, 2:].all()
+    assert wide[0, 1, 3]
+    assert wide[1, 1:4, 1].all()
+    assert wide[1, 2, :3].all()
