@@ -74,6 +74,7 @@ class AnalysisRun:
         self.feed, self.callbacks, self.raw_uid = feed, callbacks, raw_uid
         self.metadata, self.archive_s = dict(metadata or {}), archive_s
         self._runs: dict[str, _Run] = {}
+        self._begun = 0
         self._lock = threading.RLock()
         feed.subscribe(self.take)
 
@@ -114,7 +115,9 @@ class AnalysisRun:
             self._finish(next(iter(self._runs)), None)
         said: dict[str, Any] = {"source": source, "run": name, "analysis": True}
         said["calibration"] = dict(start.calibration) if start is not None else {}
-        raw = {"raw_uid": self.raw_uid(name)}
+        self._begun += 1  # what stands in a plan's start document too: bluesky's tables show it
+        plan = {"plan_type": "analysis", "plan_name": "beamside", "scan_id": self._begun}
+        raw = {"raw_uid": self.raw_uid(name), **plan}
         bundle = compose_run(metadata={"beamside": said, **raw, **self.metadata})
         run = self._runs[name] = _Run(bundle, start)
         self._emit("start", bundle.start_doc)

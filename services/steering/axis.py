@@ -16,7 +16,8 @@ class Axis:
     `get` and `set` use the instrument's own unit, told in `units`. After `set` has returned, and
     `settle` seconds more, a move is done. With `tolerance` the position is read back, and a move
     that does not end within it fails in words. A move asked for while one is under way fails.
-    `stop` halts a move, where the instrument can: bluesky calls it when a scan is paused.
+    `stop` halts a move, where the instrument can: bluesky calls it when a scan is paused. After
+    that the next move, as of a scan that is rewound, begins when the one before has come to rest.
     """
 
     parent = None
@@ -36,6 +37,7 @@ class Axis:
         self._get, self._set, self._stop = get, set, stop
         self._target: float | None = None
         self._busy = threading.Lock()
+        self._halted = False
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -50,14 +52,17 @@ class Axis:
     def set(self, value: float) -> Waiting:
         """Begin to move to `value`."""
         moving = Waiting()
-        if not self._busy.acquire(blocking=False):
+        begun = self._busy.acquire(blocking=False)
+        if not (begun or self._halted):
             moving.end(RuntimeError(f"{self.name} is moving already: wait for it first"))
             return moving
-        self._target = float(value)
-        threading.Thread(target=self._move, args=(float(value), moving), daemon=True).start()
+        self._target, self._halted = float(value), False
+        threading.Thread(target=self._move, args=(float(value), moving, begun), daemon=True).start()
         return moving
 
-    def _move(self, value: float, moving: Waiting) -> None:
+    def _move(self, value: float, moving: Waiting, begun: bool) -> None:
+        if not begun:
+            self._busy.acquire()
         error: BaseException | None = None
         try:
             self._set(value)
@@ -74,8 +79,10 @@ class Axis:
     def stop(self, *, success: bool = True) -> None:
         """Halt a move that is under way, as far as the instrument can."""
         del success
-        if self._stop is not None and self._busy.locked():
-            self._stop()
+        if self._busy.locked():
+            self._halted = True
+            if self._stop is not None:
+                self._stop()
 
     def locate(self) -> dict[str, float]:
         """Where it was sent, and where it is."""

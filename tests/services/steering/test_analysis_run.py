@@ -19,6 +19,7 @@ import orjson
 import pytest
 import xarray as xr
 import zmq
+from bluesky.callbacks.best_effort import BestEffortCallback
 from bluesky.callbacks.zmq import Publisher as BlueskyPublisher
 from bluesky.callbacks.zmq import RemoteDispatcher
 
@@ -95,6 +96,18 @@ def test_results_are_a_valid_bluesky_run_that_points_into_the_archive(
         assert there[1, 0] == 1
     (datum, _) = by_name("stream_datum")
     assert datum["indices"] == {"start": 0, "stop": 4}
+
+
+def test_bluesky_s_own_table_shows_the_numbers_of_results(
+    service: Service, feed: Feed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = BestEffortCallback()
+    table.disable_plots()
+    run_of(service, feed, tmp_path, table)
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if "|" in line]
+    head = [name.strip() for name in rows[0]]
+    scores = [row[head.index("score")].strip() for row in rows[1:]]
+    assert scores == ["0.000", "0.500", "nan", "1.500"]
 
 
 def test_a_listener_that_came_late_and_never_saw_the_end_still_closes_its_run(
