@@ -16,12 +16,14 @@ from ...analysis.hrtem.applied import WORDS
 from ...analysis.hrtem.mapper import PhaseMapper
 from ...analysis.hrtem.selfcal import SelfCalibration
 from ...analysis.hrtem.spacings import Spacings
+from ...analysis.hrtem.uncalibrated import Uncalibrated
 from ...stream.messages import Result
 from ..library import chosen_folder, gifts
 from .columns import columns_of, rows_of
 from .items import Gathered, Item
 from .session import Sitting, enough, sittings
 from .technique import Batch, Done, Once, Row, Settings, Wish
+from .unscaled import Unscaled
 
 WHERE = ("frame", "file", "place")
 UNIT = "length_unit"
@@ -29,6 +31,8 @@ FRAMES = (
     *WHERE, "error", "pixel_y_nm", "pixel_x_nm", "pixel_origin", UNIT, "grains", "identified",
     "spots", "labelled_spots", "scale_error", "scale_error_sigma", "note",
 )  # fmt: skip
+TOGETHER = ("session_phase", "session_probability")
+"""Columns of grains without a scale: what all frames together make of them."""
 NAMED = 5
 """Frames with the pixels of others that are named."""
 UNNAMED = ("vacuum", "amorphous", "unknown")
@@ -68,6 +72,7 @@ class Hrtem:
         self.sittings: list[Sitting] = []
         self._phases = operator.library.choose(operator.candidates)
         self.seen = Seen(abundance=Abundance(self._phases))
+        self._unscaled = Unscaled(self._without_scale())
         self._first: dict[str, tuple[int, str]] = {}
         self._again: dict[int, str] = {}
         self._grain_columns: dict[str, None] = {}
@@ -90,6 +95,7 @@ class Hrtem:
             self._noted(frames), self._calibration(), once, batch.made_by, self._again
         )
         batch.words += _repeated(batch, self._again)
+        batch.words += self._unscaled.finish(once, batch.made_by)
         settings: dict[int, Settings] = {}
         by_header = self.settings["calibration"] in WORDS
         for sitting in self.sittings:
@@ -99,7 +105,8 @@ class Hrtem:
                 settings |= dict.fromkeys(sitting.frames, more)
             sitting.fate = self._fate(sitting, apply=apply)
             batch.words.append(sitting.words)
-        return settings, [sitting.result for sitting in self.sittings if sitting.result]
+        found = [*(sitting.result for sitting in self.sittings), self._unscaled.result]
+        return settings, [result for result in found if result is not None]
 
     def _fate(self, sitting: Sitting, *, apply: bool) -> str:
         if self.settings["calibration"] not in WORDS:
@@ -120,6 +127,15 @@ class Hrtem:
             library=self._library,
         )
 
+    def _without_scale(self) -> Uncalibrated:
+        known = self.settings
+        return Uncalibrated(
+            candidates=known["candidates"],
+            unknown_prior=known["unknown_prior"],
+            temperature=known["temperature"],
+            library=self._library,
+        )
+
     def _noted(self, frames: Iterator[Done]) -> Iterator[Done]:
         """Take note of all columns that there are, and of frames with the pixels of another one.
 
@@ -130,6 +146,8 @@ class Hrtem:
             first, label = self._first.setdefault(pixels, (done.number, done.item.label))
             if first != done.number:
                 self._again[done.number] = label
+            elif done.item.pixel_size is None and done.result.error is None:
+                self._unscaled.add(done)
             self._grain_columns |= dict.fromkeys(columns_of(done.result.data, "grain"))
             self._spot_columns |= dict.fromkeys(columns_of(done.result.data, "spot"))
             yield done
@@ -137,9 +155,10 @@ class Hrtem:
     def columns(self) -> Mapping[str, Sequence[str]]:
         """Of the tables of frames, grains and spots."""
         shares = [f"fraction_{name}" for name in self._phases]
+        together = TOGETHER if self._unscaled.frames else ()
         return {
             "frames": [*FRAMES, *shares],
-            "grains": [*WHERE, "grain", *self._grain_columns, "d_spacings", UNIT],
+            "grains": [*WHERE, "grain", *self._grain_columns, *together, "d_spacings", UNIT],
             "spots": [*WHERE, "spot", *self._spot_columns, UNIT],
         }
 
@@ -155,7 +174,16 @@ class Hrtem:
             {**where, "spot": n, **row, **unit} for n, row in enumerate(rows_of(data, "spot"), 1)
         ]
         grains = [
-            {**where, "grain": n, **row, "d_spacings": _spacings(spots, n - 1), **unit}
+            {
+                **where,
+                "grain": n,
+                **row,
+                **dict(
+                    zip(TOGETHER, self._unscaled.named.get((done.number, n - 1), ()), strict=False)
+                ),
+                "d_spacings": _spacings(spots, n - 1),
+                **unit,
+            }
             for n, row in enumerate(rows_of(data, "grain"), 1)
         ]
         for row in spots:  # counted from 1 in the tables; 0 is none

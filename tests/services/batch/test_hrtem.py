@@ -56,3 +56,16 @@ def test_the_same_pixels_count_once_and_it_is_said(image: np.ndarray) -> None:
     assert twice.sittings[0].state.frames == 1
     assert len(twice.seen.abundance.frames) == 1
     assert twice.seen.count == once.seen.count
+
+
+def test_frames_without_a_pixel_size_speak_together(image: np.ndarray) -> None:
+    """What each grain is by all of them stands beside what it is by its own frame."""
+    other = make(2, (384, 384), dose=2000.0, n_grains=3).image
+    frames = [done(n, f"{n}.tif", one, None) for n, one in enumerate((image, other))]
+    technique, whole, _ = told(frames)
+    assert "2 frames without a pixel size: together their grains say 0.0" in whole.words[0]
+    grains = [row for frame in frames for row in technique.tables(frame)["grains"]]
+    assert "session_phase" in technique.columns()["grains"]
+    named = [row for row in grains if row.get("session_phase")]
+    assert named
+    assert all(0 < float(row["session_probability"]) < 1 for row in named)
