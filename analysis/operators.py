@@ -81,6 +81,8 @@ class Calibration:
     correction: tuple[float, float, float] | None = None
     """What a person accepted for this pixel size: scale, anisotropy and shear of the pixel grid, as
     `hrtem.calibration` gives them. `pixel_size` is without it."""
+    correction_sigma: tuple[float, float, float] | None = None
+    """Standard deviations of the three numbers, where they are known."""
     accepted: str = ""
     """By whom and when, in words."""
 

@@ -97,7 +97,10 @@ def in_force(events: Sequence[Mapping[str, Any]], pixel_size_nm: Any) -> dict[st
         if event.get("event") == "withdraw":
             return None
         if event.get("event") == "accept" and values and max(map(abs, values)) <= LARGEST:
-            return {**event, "correction": values}
+            sigma = _numbers(event.get("correction_sigma"), 3)
+            known = {"correction_sigma": sigma} if sigma else {}
+            plain = {name: said for name, said in event.items() if name != "correction_sigma"}
+            return {**plain, "correction": values, **known}
     return None
 
 

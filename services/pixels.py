@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,18 @@ def corrected(calibration: Calibration, event: Mapping[str, Any] | None) -> Cali
     """The same with the correction that a person accepted (see `acceptance`), if there is one."""
     if event is None:
         return calibration
-    scale, anisotropy, shear = event["correction"]
-    correction = (float(scale), float(anisotropy), float(shear))
-    return replace(calibration, correction=correction, accepted=in_words(event))
+    sigma = event.get("correction_sigma")
+    return replace(
+        calibration,
+        correction=_three(event["correction"]),
+        correction_sigma=_three(sigma) if sigma else None,
+        accepted=in_words(event),
+    )
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    scale, anisotropy, shear = values
+    return float(scale), float(anisotropy), float(shear)
 
 
 def calibration_of(said: Mapping[str, Any]) -> Calibration:

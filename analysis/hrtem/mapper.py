@@ -10,8 +10,9 @@ import xarray as xr
 
 from ..device import to_host
 from ..operators import GIVEN, AnalysisError, Calibration, RunOperator
-from .applied import chosen
+from .applied import accuracy, chosen
 from .candidates import Candidates, candidates
+from .correction import Spread
 from .frame import Found, Limits, analyse
 from .library import Library, shipped
 from .pixels import clean
@@ -28,8 +29,6 @@ LOOKED_AT = 4
 """Images of a batch, at most, that tell how finely images without a pixel size sample lattices."""
 ANISOTROPY, SHEAR = 0.012, 0.008
 """Standard deviations of a pixel grid's anisotropy and shear [rad] where nothing is known of it."""
-CALIBRATED = 0.003
-"""Standard deviation of scale, anisotropy and shear that a calibration leaves."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class PhaseMapper:
     calibration: str | tuple[float, ...] = "accepted"
     """Correction of the pixel grid: `accepted` for what a person accepts (nothing before that),
     `header` for none whatever is accepted, or (scale, anisotropy, shear) as `beamside calibrate`
-    says."""
+    says, their standard deviations behind them where they are known."""
     detector: str = "classical"
     """`classical`, or `network`: the spot network looks at weak candidates again (about five times
     the time; the extra `networks`)."""
@@ -190,6 +189,9 @@ class PhaseMapper:
             raise AnalysisError(f"the pixel size must be positive, not {header} nm")
         correction = chosen(self.calibration, calibration.correction)
         pixel, known = correction.pixel(header), not correction.nothing
+        left = Spread(self.scale_tolerance, ANISOTROPY, SHEAR)
+        if known:
+            left = accuracy(self.calibration, calibration.correction_sigma)
         nyquist = 0.5 / max(pixel)
         if nyquist < 2 * self.k_min:
             raise AnalysisError(
@@ -205,7 +207,7 @@ class PhaseMapper:
             map_pixel=self.map_pixel,
             calibrated=True,
             false_alarms=self.false_alarms,
-            scale_tolerance=min(self.scale_tolerance, CALIBRATED if known else np.inf),
+            scale_tolerance=min(self.scale_tolerance, left.scale),
             strain=self.strain_tolerance,
             distortion=self.distortion_tolerance,
             unknown_prior=self.unknown_prior,
@@ -215,8 +217,8 @@ class PhaseMapper:
             detector=self.detector,
             rings=self.rings,
             fringes=self.fringes and self.rings > 0,
-            anisotropy=CALIBRATED if known else ANISOTROPY,
-            shear=CALIBRATED if known else SHEAR,
+            anisotropy=left.anisotropy,
+            shear=left.shear,
             correction=correction,
         )
 

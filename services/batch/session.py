@@ -51,12 +51,12 @@ class Sitting:
         return f"pixel {y:.5g} nm" if abs(y / x - 1) < 1e-4 else f"pixel {y:.5g} x {x:.5g} nm"
 
     @property
-    def correction(self) -> tuple[float, float, float]:
-        """Scale, anisotropy, shear, as the setting `calibration` takes them."""
+    def correction(self) -> tuple[float, ...]:
+        """Scale, anisotropy, shear and their errors, as the setting `calibration` takes them."""
         if self.found is None:
             raise ValueError("nothing was looked for yet")
-        scale, anisotropy, shear = (round(float(v), 6) for v in self.found["calibration"].values)
-        return scale, anisotropy, shear
+        both = (self.found[name].values for name in ("calibration", "calibration_sigma"))
+        return tuple(round(float(v), 6) for values in both for v in values)
 
 
 def sittings(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from beamside.analysis.hrtem.applied import chosen, sheared
+from beamside.analysis.hrtem.applied import LEAST, USUAL, accuracy, chosen, sheared
 from beamside.analysis.hrtem.correction import Correction, between, matrices, straightened
 
 
@@ -62,6 +62,13 @@ def test_nothing_is_applied_unless_somebody_says_so() -> None:
 def test_nothing_is_corrected_before_somebody_accepts_it() -> None:
     assert chosen("accepted") == Correction()
     assert chosen("header", (0.02, 0.01, 0)) == Correction()
+
+
+def test_what_a_correction_leaves_is_as_it_was_said() -> None:
+    assert accuracy("accepted").values == pytest.approx(3 * [USUAL])
+    assert accuracy("accepted", (0.002, 0.005, 1e-5)).values == pytest.approx([0.002, 0.005, LEAST])
+    assert accuracy((0.03, 0.0, 0.0)).values == pytest.approx(3 * [USUAL])
+    assert accuracy((0.03, 0.0, 0.0, 0.004, 0.002, 0.002)).scale == pytest.approx(0.004)
 
 
 @pytest.mark.parametrize("setting", ["self", (0.1, 0.2), (1.03, 0.0, 0.0), (np.nan, 0.0, 0.0)])
