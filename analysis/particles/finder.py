@@ -11,6 +11,7 @@ import xarray as xr
 
 from ..device import to_host
 from ..operators import AnalysisError, Calibration
+from .evolution import ParticleNetwork
 from .found import Found, assemble, drawn
 from .model import NAME, Model, model
 from .pixels import clean
@@ -53,6 +54,8 @@ class ParticleFinder:
     """Compute in bfloat16. Not given: on a GPU, and on processors made for it (AMX, for one)."""
     device: str = "auto"
     """cpu, cuda, or auto: the GPU where there is one."""
+    network: bool = False
+    """Whether network evolution of the particles of the volume is told too, as the volume grows."""
     maps: bool = True
     """Whether the map of labels is given; without it a result is small, and outlines tell the same.
     """
@@ -94,10 +97,11 @@ class ParticleFinder:
         data.attrs = self._attributes(network, diameter, source, calibration, notes)
         return data
 
-    def over_run(self, calibration: Calibration) -> dict[str, ParticleVolume]:
-        """Say what grows over a run: the volume that the slices are of."""
+    def over_run(self, calibration: Calibration) -> dict[str, ParticleVolume | ParticleNetwork]:
+        """Say what grows over a run: the volume that the slices are of, and its network."""
         del calibration  # every slice says its own
-        return {"volume": ParticleVolume()}
+        grows: dict[str, ParticleVolume | ParticleNetwork] = {"volume": ParticleVolume()}
+        return grows | ({"network": ParticleNetwork()} if self.network else {})
 
     def _diameter(
         self, slices: Sequence[np.ndarray], network: Model, pixel: tuple[float, float] | None

@@ -12,6 +12,8 @@ import xarray as xr
 from .drawing import draw
 from .stars import Stars
 
+SAMPLED = 1 << 16
+"""Pixels of a slice that tell how dark cracks are."""
 Variable = tuple[tuple[str, ...], np.ndarray, dict[str, Any]]
 
 
@@ -36,7 +38,7 @@ def drawn(stars: Stars, shape: tuple[int, int]) -> Found:
 
 
 def measured(found: Found, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Give one value for each particle, in pixels: area, y, x, grey, edge.
+    """Give one value for each particle, in pixels: area, y, x, grey, dark, edge.
 
     Summed over runs of pixels along x: there are some hundred times fewer than pixels.
     """
@@ -51,11 +53,23 @@ def measured(found: Found, image: np.ndarray) -> dict[str, np.ndarray]:
     along_y = np.bincount(of, length * y, many)
     along_x = np.bincount(of, length * (x + (length - 1) / 2), many)
     grey = np.bincount(of, np.add.reduceat(image.ravel(), start, dtype=float), many)
+    below = (image.ravel() < crack_level(found.labels, image)).view(np.uint8)
+    dark = np.bincount(of, np.add.reduceat(below, start, dtype=np.int32), many)
     rows, columns = found.labels[[0, -1]].ravel(), found.labels[:, [0, -1]].ravel()
     edge = np.bincount(np.concatenate([rows, columns]), minlength=many) > 0
     area_of = np.maximum(area, 1)
-    means = {"y": along_y / area_of, "x": along_x / area_of, "grey": grey / area_of}
+    sums = {"y": along_y, "x": along_x, "grey": grey, "dark": dark}
+    means = {name: total / area_of for name, total in sums.items()}
     return {name: value[1:] for name, value in {"area": area, **means, "edge": edge}.items()}
+
+
+def crack_level(labels: np.ndarray, image: np.ndarray) -> float:
+    """Grey value half way between particles and the rest of a slice; -inf without either."""
+    step = max(1, int(np.sqrt(labels.size / SAMPLED)))
+    inside, grey = labels[::step, ::step] > 0, image[::step, ::step]
+    if inside.all() or not inside.any():
+        return -np.inf
+    return float(np.median(grey[inside]) + np.median(grey[~inside])) / 2
 
 
 def assemble(
@@ -69,7 +83,7 @@ def assemble(
     size, length = (pixel, "um") if pixel else ((1.0, 1.0), "px")
     joined = {
         name: np.concatenate([row[name] for row in rows])
-        for name in ("area", "y", "x", "grey", "edge")
+        for name in ("area", "y", "x", "grey", "dark", "edge")
     }
     variables = _maps(found) | _table(found, joined, size, length) | _outlines(found, size, length)
     return xr.Dataset(variables, _coordinates(found[0].labels.shape, size, length))
@@ -123,6 +137,7 @@ def _table(
         "area": (area, "area in the slice", f"{length}^2"),
         "diameter": (2 * np.sqrt(area / np.pi), "diameter of a circle of equal area", length),
         "grey": (of["grey"], "mean of the pixels", "counts"),
+        "dark": (of["dark"], "share of it that is darker than half way to what is around", "1"),
         "probability": (
             np.concatenate([one.stars.prob for one in found]),
             "probability that there is a particle",

@@ -53,7 +53,7 @@ class Scene:
         seen, hit = _march(cells, size, places, away, reach)
         shade = _shade(cells, size, hit, seen > 0, _light(away, right, up))
         seen, shade = seen.reshape(shape), shade.reshape(shape)
-        shade[_seams(seen)] *= SEAM
+        shade[seams(seen)] *= SEAM
         dims = ("row", "column")
         return xr.Dataset(
             {
@@ -146,7 +146,7 @@ def _shade(
     return shade
 
 
-def _seams(seen: np.ndarray) -> np.ndarray:
+def seams(seen: np.ndarray) -> np.ndarray:
     """Where a particle meets another in the picture."""
     seam = np.zeros(seen.shape, bool)
     for axis in range(2):

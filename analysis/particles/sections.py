@@ -32,6 +32,8 @@ class Section:
     """float32 [star, ray, 2], pixels, in the order of the axes; the most probable first"""
     prob: np.ndarray
     """float32 [star]"""
+    dark: np.ndarray
+    """float32 [star]: share of it that is as dark as cracks; NaN = unknown"""
     pixel: tuple[float, float] = UNKNOWN
     """um along the same two axes; 0 = unknown"""
 
@@ -40,7 +42,7 @@ class Section:
 
     def rank(self) -> tuple[int, bytes]:
         """Of two sections of one place the higher stays, whoever saw it first."""
-        return len(self), self.prob.tobytes() + self.corners.tobytes()
+        return len(self), self.prob.tobytes() + self.corners.tobytes() + self.dark.tobytes()
 
 
 def section(
@@ -50,6 +52,7 @@ def section(
     corners: np.ndarray,
     prob: np.ndarray,
     pixel: tuple[float, float] = UNKNOWN,
+    dark: np.ndarray | None = None,
 ) -> Section:
     """Make a section of what an analysis said; ValueError says what is wrong with it.
 
@@ -61,12 +64,15 @@ def section(
             f"slices count from 0, and a volume is below {MOST} voxels along each axis"
         )
     corners, prob = np.asarray(corners, np.float32), np.asarray(prob, np.float32)
+    unknown = np.full(len(prob), np.nan, np.float32)
+    dark = unknown if dark is None else np.asarray(dark, np.float32)
     if corners.ndim != 3 or corners.shape[2] != 2 or corners.shape[0] != len(prob):
         raise ValueError(f"corners are [star, ray, 2], not {corners.shape}, for {len(prob)} stars")
     good = np.isfinite(corners).all(axis=(1, 2)) & (prob > 0) & (prob <= 1)
     order = np.flatnonzero(good)
     order = order[np.lexsort((*corners[order, 0, ::-1].T, -prob[order]))]
-    return Section(view, index, (shape[0], shape[1]), corners[order], prob[order], pixel)
+    size = (shape[0], shape[1])
+    return Section(view, index, size, corners[order], prob[order], dark[order], pixel)
 
 
 @dataclass(frozen=True)
@@ -106,16 +112,20 @@ def packed(sections: Sections) -> dict[str, np.ndarray]:
         "pixel": np.array([p.pixel for p in parts], float).reshape(-1, 2),
         "corners": np.concatenate([empty, *(p.corners for p in parts if len(p))]),
         "prob": np.concatenate([np.zeros(0, np.float32), *(p.prob for p in parts)]),
+        "dark": np.concatenate([np.zeros(0, np.float32), *(p.dark for p in parts)]),
     }
 
 
 def unpacked(arrays: Mapping[str, np.ndarray]) -> Sections:
     """Take up what `packed` gave; ValueError if the arrays are none of it."""
-    missing = {"place", "pixel", "corners", "prob"} - set(arrays)
+    missing = {"place", "pixel", "corners", "prob", "dark"} - set(arrays)
     if missing:
         raise ValueError(f"no {min(missing)!r} in the state: it holds no slices of particles")
-    place, prob, corners = (np.asarray(arrays[name]) for name in ("place", "prob", "corners"))
-    if place.ndim != 2 or place.shape[1] != 5 or place[:, 4].sum() != len(prob):
+    place, prob, corners, dark = (
+        np.asarray(arrays[name]) for name in ("place", "prob", "corners", "dark")
+    )
+    sound = place.ndim == 2 and place.shape[1] == 5 and prob.shape == dark.shape
+    if not sound or place[:, 4].sum() != len(prob):
         raise ValueError(f"the state has {len(prob)} stars, and its table tells of others")
     stops = np.cumsum(place[:, 4])
     pixels = np.asarray(arrays["pixel"], float).reshape(-1, 2)
@@ -127,6 +137,7 @@ def unpacked(arrays: Mapping[str, np.ndarray]) -> Sections:
             corners[e - n : e],
             prob[e - n : e],
             (float(p[0]), float(p[1])),
+            dark[e - n : e],
         )
         for (v, i, h, w, n), e, p in zip(place, stops, pixels, strict=True)
     )

@@ -20,8 +20,9 @@ import xarray as xr
 
 from ..operators import AnalysisError
 from .bodies import axes, bodies, views
-from .extent import agreed
+from .extent import Extent, agreed
 from .fusion import Fusion, fused
+from .growing import grown
 from .linking import Linking
 from .sections import Section, Sections, packed, section, unpacked
 
@@ -67,29 +68,57 @@ class ParticleVolume:
     def finish(self, state: Sections) -> xr.Dataset:
         """Say what there is: a table of particles, and a map of their labels in coarse cells.
 
-        Variables: `particle_*` [particle], `particle_map` [z, y, x]; the attribute `method` says
+        Variables: `particle_*` [particle], `particle_map` [z, y, x], `view` [colour, row, column]
+        (from outside), `importance` [feature] (what goes with damage); the attribute `method` says
         how slices were joined, `note` which were left out or are missing, and why.
         """
+        found = self.joined(state)
+        if found is None:
+            return xr.Dataset(attrs={"title": "Particles of a volume", "slices": "none"})
+        shown = grown(found.table, found.labels, found.sections, found.cell, found.stride)
+        shown = shown.assign_coords(axes(found.labels.shape, found.extent, found.stride))
+        words = {"long_name": "particle; 0 none"}
+        shown["particle_map"] = (("z", "y", "x"), found.labels, words)
+        shown.attrs |= {"method": found.method, "slices": views(found.sections), "alarm": "none"}
+        notes = [*found.extent.notes, *filter(None, [shown.attrs.get("note", "")])]
+        return shown.assign_attrs(note="; ".join(notes)) if notes else shown
+
+    def joined(self, state: Sections) -> Joined | None:
+        """Join the slices to labels of coarse cells; None without any."""
         kept, extent = agreed(state)
         if not len(kept):
-            return xr.Dataset(attrs={"title": "Particles of a volume", "slices": "none"})
+            return None
         voxels = float(np.prod(extent.shape, dtype=float))
         coarsest = max(1, int(np.ceil(np.cbrt(voxels / SHOWN))))
         if len({one.view for one in kept}) > 1:
             stride = max(self.fusion.plan(kept).grid.stride, coarsest)
             labels, table = fused(kept, replace(self.fusion, stride=stride), coarse=True)
             method = "views fused to the fixed points of ways to centroids"
-        else:
-            linked = self.linking.link(kept)
-            table = bodies(linked.sums(), extent)
-            labels, stride = linked.labels(coarsest), coarsest
-            method = "cross-sections of one view linked by assignment, gaps closed"
-        shown = table.assign_coords(axes(labels.shape, extent, stride))
-        shown["particle_map"] = (("z", "y", "x"), labels, {"long_name": "particle; 0 none"})
-        shown.attrs |= {"method": method, "slices": views(kept), "alarm": "none"}
-        if extent.notes:
-            shown.attrs["note"] = "; ".join(extent.notes)
-        return shown
+            return Joined(kept, extent, labels, table, stride, method)
+        linked = self.linking.link(kept)
+        table, labels = bodies(linked.sums(), extent), linked.labels(coarsest)
+        method = "cross-sections of one view linked by assignment, gaps closed"
+        return Joined(kept, extent, labels, table, coarsest, method)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The particles of a growing volume."""
+
+    sections: Sections
+    extent: Extent
+    labels: np.ndarray
+    """uint32 [z, y, x], of cells"""
+    table: xr.Dataset
+    stride: int
+    """Voxels along a cell."""
+    method: str
+
+    @property
+    def cell(self) -> tuple[float, float, float] | None:
+        """Sides (z, y, x) of a cell in um; None = unknown."""
+        z, y, x = (side * self.stride for side in self.extent.pixel)
+        return (z, y, x) if min(z, y, x) > 0 else None
 
 
 def sections_of(said: xr.Dataset, numbers: Sequence[int]) -> list[Section]:
@@ -111,11 +140,14 @@ def sections_of(said: xr.Dataset, numbers: Sequence[int]) -> list[Section]:
     frame = said["particle_frame"].values
     shape = (said.sizes["y"], said.sizes["x"])
     prob = said["particle_probability"].values
+    unknown = np.full(len(prob), np.nan)
+    dark = said["particle_dark"].values if "particle_dark" in said else unknown
     found = []
     for n in range(len(numbers)):
         own = frame == n
         try:
-            one = section(int(view[n]), int(index[n]), shape, corners[own], prob[own], pixel)
+            place = int(view[n]), int(index[n])
+            one = section(*place, shape, corners[own], prob[own], pixel, dark[own])
         except ValueError as error:
             raise AnalysisError(f"frame {numbers[n]}: {error}") from error
         found.append(one)

@@ -97,7 +97,7 @@ def test_workers_in_any_number_and_order_give_the_same_volume() -> None:
     left = volume.merge(volume.merge(ten[0], ten[1]), ten[2])
     right = volume.merge(ten[0], volume.merge(ten[1], ten[2]))
     assert all(
-        np.array_equal(a, b)
+        np.array_equal(a, b, equal_nan=True)
         for a, b in zip(packed(left).values(), packed(right).values(), strict=True)
     )
     assert volume.finish(folded).identical(volume.finish(whole))
