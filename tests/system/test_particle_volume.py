@@ -118,6 +118,7 @@ def kill(service: Any, name: str) -> None:
     os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_two_workers_and_two_that_are_killed_give_the_volume_and_table_of_one(
     command: Callable[..., Any],
     instrument: Callable[..., Path],

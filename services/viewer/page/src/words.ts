@@ -20,6 +20,7 @@ export const words = {
   paused: 'Paused',
   pause: 'Pause',
   resume: 'Resume',
+  through: 'Play through',
   help: 'Keyboard',
   theme: 'Dark or light',
   states: {

@@ -1,8 +1,13 @@
 /** Which variable a panel shows, and where along its further dimensions. */
+import { useEffect, useRef, useState } from 'react';
 import { number, unit } from '../data/format';
 import type { Named } from '../data/views';
 import { useScene } from '../scene';
+import { Icon } from '../Icon';
 import { words } from '../words';
+
+/** From one slice to the next while they are played. */
+const PLAY_MS = 300;
 
 export function Chooser(props: {
   kind: 'image' | 'plane';
@@ -27,9 +32,19 @@ export function Chooser(props: {
   );
 }
 
-/** A slider for each dimension that a picture does not show. */
+/** A slider for each dimension that a picture does not show; it can be played through. */
 export function Slices({ dims }: { dims: string[] }) {
   const { shown, slices, setSlice } = useScene('shown', 'slices', 'setSlice');
+  const [playing, setPlaying] = useState<string>();
+  const size = playing && dims.includes(playing) ? (shown.result?.dims[playing]?.size ?? 0) : 0;
+  const now = playing ? (slices[playing] ?? 0) : 0;
+  const go = useRef(setSlice); // another one at each drawing, which must not begin the wait anew
+  go.current = setSlice;
+  useEffect(() => {
+    if (!playing || size < 2) return;
+    const timer = window.setTimeout(() => go.current(playing, (now + 1) % size), PLAY_MS);
+    return () => window.clearTimeout(timer);
+  }, [playing, size, now]);
   return (
     <>
       {dims.map((dim) => {
@@ -47,6 +62,15 @@ export function Slices({ dims }: { dims: string[] }) {
               value={index}
               onChange={(event) => setSlice(dim, Number(event.target.value))}
             />
+            <button
+              type="button"
+              title={playing === dim ? words.pause : words.through}
+              aria-label={playing === dim ? words.pause : words.through}
+              aria-pressed={playing === dim}
+              onClick={() => setPlaying(playing === dim ? undefined : dim)}
+            >
+              <Icon name={playing === dim ? 'pause' : 'play'} />
+            </button>
             <b>
               {typeof value === 'number' ? number(value) : value} {unit(axis?.units)}
             </b>
