@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 QUICK = {"steps": 20, "cycles": 1, "batch": 2, "size": 64, "base": 4, "features": 8}
 """To try the machinery: seconds; such a network finds little."""
+CYCLE = 2400
+"""Steps in which the learning rate rises and falls once."""
 TUNED, TESTED = 24, 40
 """Generated slices that thresholds and metrics are taken from."""
 FIELD = 256
 """Pixels a side of them."""
+SPREAD = 0.3
+"""Of the logarithm of their particles' size about what the network likes best: the finder brings
+slices to that scale."""
 HELD = 0.2
 """Part of your own pictures that isn't learned from."""
 RATE, PATIENCE = 4e-4, 8
@@ -53,7 +58,7 @@ def from_generator(
 
     recipe = replace(Recipe(seed=seed), **(QUICK if quick else {}))
     if steps is not None:
-        recipe = replace(recipe, steps=steps)
+        recipe = replace(recipe, steps=steps, cycles=max(1, steps // CYCLE))
     return kept(train(recipe, progress=None if quiet else _tell), recipe, out)
 
 
@@ -73,7 +78,8 @@ def kept(trained: Trained, recipe: Recipe, out: Path) -> Card:
         "metrics": metrics(
             network, _fields(recipe.seed, "test", 2 if quick else TESTED, edge), thresholds
         ),
-        "metrics_on": f"generated slices of {edge} x {edge} that were not learned from",
+        "metrics_on": f"generated slices of {edge} x {edge} that were not learned from, their "
+        "particles of the size that the finder brings them to",
         "licence": "BSD-3-Clause",
     }
     return _save(trained, facts, thresholds, NAME, out)
@@ -83,10 +89,11 @@ def _fields(seed: int, stream: str, many: int, edge: int) -> list[Pair]:
     from ..models.phantoms.nmc import nmc_slice
     from ..models.train_stardist import STREAMS
 
-    made = [
-        nmc_slice(np.random.default_rng([seed, STREAMS[stream], n]), (edge, edge))
-        for n in range(many)
-    ]
+    made = []
+    for number in range(many):
+        rng = np.random.default_rng([seed, STREAMS[stream], number])
+        diameter = _diameter() * float(np.exp(rng.uniform(-SPREAD, SPREAD)))
+        made.append(nmc_slice(rng, (edge, edge), diameter))
     return [(one.image, one.labels) for one in made]
 
 
