@@ -31,6 +31,8 @@ STEEP, OUT = 5.0, 0.25
 average, as an envelope takes all the reflections beyond at once."""
 MOST = 0.95
 """Largest share that is lost anyhow."""
+NEVER = 1e-9
+"""Least probability that a reflection is found."""
 
 
 def brightness(
@@ -83,4 +85,5 @@ def _log_scatter(rest: np.ndarray) -> np.ndarray:
 def _missed(expected: np.ndarray, k: np.ndarray, wide: np.ndarray) -> np.ndarray:
     """Probability that a reflection of this expected log power is not found."""
     lost = np.minimum(LOST + OUT * np.maximum(k - STEEP, 0), MOST)
-    return np.asarray(lost + (1 - lost) * ndtr((LIMIT - np.maximum(expected, -50)) / wide))
+    missed = lost + (1 - lost) * ndtr((LIMIT - np.maximum(expected, -50)) / wide)
+    return np.asarray(np.minimum(missed, 1 - NEVER))
