@@ -23,7 +23,7 @@ RANGE = (1e-9, 1e12)
 def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Turn `image[y, x]` of any real dtype into float32; say what had to be repaired.
 
-    Pixels that aren't finite take the median of the others, burnt-in patches noise. AnalysisError
+    Pixels that aren't finite and burnt-in patches are filled with noise. AnalysisError
     for an image that is too small, complex, holds no finite pixel, or values beyond RANGE.
     """
     if image.dtype.kind not in "uifb":
@@ -37,8 +37,8 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         if bad.all():
             raise AnalysisError("the image holds no finite pixel")
         if bad.any():
-            pixels[bad] = np.median(pixels[~bad])
-            notes.append(f"{int(bad.sum())} pixels were not finite and took the median")
+            fill(pixels, bad)
+            notes.append(f"{int(bad.sum())} pixels were not finite and were filled with noise")
     seen = _survey(pixels)
     low, top = seen.low, seen.top
     if top == low:

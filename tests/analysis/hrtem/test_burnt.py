@@ -48,6 +48,17 @@ def test_what_is_under_the_bar_is_marked_and_little_else(empty: np.ndarray) -> N
     assert marked.sum() < 2 * 20 * 200
 
 
+def test_pixels_that_are_not_finite_are_no_scale_bar(empty: np.ndarray) -> None:
+    image = empty.astype(np.float32)
+    image[100:140, 200:260] = np.nan
+    pixels, notes = clean(image)
+    assert np.ptp(pixels[105:135, 205:255]) > 0  # noise, no plain patch with edges
+    assert "2400 pixels were not finite" in notes[0]
+    assert not any("scale bar" in note for note in notes)
+    image[700:720, 500:700] = image[0, 0]
+    assert any("scale bar" in note for note in clean(image)[1])
+
+
 def test_saturation_and_few_levels_are_no_scale_bar(empty: np.ndarray) -> None:
     middle = np.median(empty)
     for image in (empty, in_bytes(empty), np.minimum(empty, middle), empty > middle):
