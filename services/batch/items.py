@@ -74,9 +74,18 @@ def gather(
         looked(n)
         try:
             found.items += _frames(path, name, pixel_size)
-        except (FileError, OSError) as error:
+        except FileError as error:
             found.refused[name] = str(error)
+        except OSError as error:
+            found.refused[name] = _why(path, error)
     return found
+
+
+def _why(path: Path, error: OSError) -> str:
+    """Why a file can't be opened, for people."""
+    if path.is_symlink() and not path.exists():
+        return f"a link to {path.readlink()}, which is not there"
+    return f"can't be read: {error.strerror or error}"
 
 
 def _frames(path: Path, name: str, pixel_size: PixelSize | None) -> list[Item]:

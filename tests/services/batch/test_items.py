@@ -54,6 +54,13 @@ def test_damaged_files_are_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert len(found.items) == 1
 
 
+def test_a_link_to_nothing_is_called_that(tmp_path: Path) -> None:
+    save(tmp_path / "a.npy")
+    (tmp_path / "b.npy").symlink_to(tmp_path / "gone.npy")
+    found = gather([tmp_path], tmp_path / "out", None)
+    assert found.refused == {"b.npy": f"a link to {tmp_path / 'gone.npy'}, which is not there"}
+
+
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such file or folder"):
         gather([tmp_path / "nowhere"], tmp_path / "out", None)
