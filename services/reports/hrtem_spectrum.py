@@ -31,6 +31,8 @@ BETWEEN = 0.05
 """Of the picture's reach between two rings of a phase that are named, at least."""
 APART = 0.03
 """Of the picture's width between two labels, at least."""
+SIDE, TOP = 0.86, 0.94
+"""Of the picture's reach, from where on labels are written inwards, along x and along y."""
 FREE = "#ff5252"
 """Spots of no phase."""
 
@@ -121,6 +123,10 @@ def _handle(colour: str, label: str) -> Line2D:
 
 def _write(axes: Any, place: complex, words: str, colour: str, reach: float) -> None:
     away = place / max(abs(place), 1e-9) * 0.035 * reach
+    if abs(place.real) > SIDE * reach:  # a label further out would be cut off
+        away = complex(-away.real, away.imag)
+    if abs(place.imag) > TOP * reach:
+        away = complex(away.real, -away.imag)
     spot = place + away
     axes.text(
         spot.real,
