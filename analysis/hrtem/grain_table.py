@@ -14,6 +14,7 @@ from .maps import UNKNOWN
 from .spot_table import indices
 
 STRAIN = "lattice over the identified cell minus 1, the image's own error taken out,"
+POSTERIOR = "posterior of the phase; of `unknown`, that it is no candidate: another may be likelier"
 ERROR = "standard error of the strain, the cell's own left out"
 
 
@@ -29,8 +30,8 @@ def grain_table(
         {
             "frame": (frames([len(g) for g in every]), np.int32, "frame in the batch", None),
             "phase": ([r[0] for r in ranked], np.uint8, "phase", None),
-            "probability": ([r[1] for r in ranked], np.float32, "posterior of the phase", "1"),
-            "runner_up": ([r[2] for r in ranked], np.uint8, "second most probable phase", None),
+            "probability": ([r[1] for r in ranked], np.float32, POSTERIOR, "1"),
+            "runner_up": ([r[2] for r in ranked], np.uint8, "most probable other answer", None),
             "runner_up_probability": ([r[3] for r in ranked], np.float32, "its posterior", "1"),
             "kind": ([g.kind for g in every], np.uint8, "what the spots are", None),
             "candidates": ([_fitting(one, known) for one in found], str, "phases that fit", None),

@@ -158,7 +158,15 @@ class Hrtem:
         together = TOGETHER if self._unscaled.frames else ()
         return {
             "frames": [*FRAMES, *shares],
-            "grains": [*WHERE, "grain", *self._grain_columns, *together, "d_spacings", UNIT],
+            "grains": [
+                *WHERE,
+                "grain",
+                *self._grain_columns,
+                *together,
+                "verdict",
+                "d_spacings",
+                UNIT,
+            ],
             "spots": [*WHERE, "spot", *self._spot_columns, UNIT],
         }
 
@@ -181,6 +189,7 @@ class Hrtem:
                 **dict(
                     zip(TOGETHER, self._unscaled.named.get((done.number, n - 1), ()), strict=False)
                 ),
+                "verdict": _verdict(row),
                 "d_spacings": _spacings(spots, n - 1),
                 **unit,
             }
@@ -263,6 +272,15 @@ def _repeated(batch: Batch, again: Mapping[int, str]) -> list[str]:
         f"{len(again)} of {len(items)} frames hold the pixels of another one and count once: "
         f"{', '.join([*some, *more])}"
     ]
+
+
+def _verdict(grain: Row) -> str:
+    """What the label of a grain means, where its probability alone could be misread."""
+    if grain["phase"] != "unknown":
+        return "named"
+    if grain["runner_up_probability"] > grain["probability"]:
+        return f"undecided: most probably {grain['runner_up']}, but not surely enough to be named"
+    return "most probably no candidate"
 
 
 def _spacings(spots: Sequence[Row], grain: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from beamside.analysis.hrtem.mapper import PhaseMapper
 from beamside.analysis.operators import Calibration
 from beamside.models.phantoms.hrtem import make
-from beamside.services.batch.hrtem import Hrtem
+from beamside.services.batch.hrtem import Hrtem, _verdict
 from beamside.services.batch.items import Gathered, Item
 from beamside.services.batch.technique import Batch, Done
 from beamside.services.pixels import digest
@@ -69,3 +69,18 @@ def test_frames_without_a_pixel_size_speak_together(image: np.ndarray) -> None:
     named = [row for row in grains if row.get("session_phase")]
     assert named
     assert all(0 < float(row["session_probability"]) < 1 for row in named)
+
+
+@pytest.mark.parametrize(
+    ("phase", "own", "other", "words"),
+    [
+        ("LiF", 0.7, 0.2, "named"),
+        ("unknown", 0.2, 0.45, "undecided: most probably LiH, but not surely enough to be named"),
+        ("unknown", 0.6, 0.3, "most probably no candidate"),
+    ],
+)
+def test_the_verdict_says_what_unknown_means(
+    phase: str, own: float, other: float, words: str
+) -> None:
+    row = {"phase": phase, "probability": own, "runner_up": "LiH", "runner_up_probability": other}
+    assert _verdict(row) == words
