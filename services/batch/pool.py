@@ -62,22 +62,24 @@ class Pool:
         waiting = iter(jobs)
         more = True
         while True:
-            while more and not stop() and (hand := self._free()) is not None:
+            while more and not stop() and self._room():
                 job = next(waiting, None)
                 more = job is not None
                 if job is not None:
-                    self._give(hand, job)
+                    self._give(self._free(), job)
             if all(hand.job is None for hand in self._hands):
                 return
             yield from self._answers()
             more = more and not stop()
 
-    def _free(self) -> _Hand | None:
+    def _room(self) -> bool:
+        return sum(hand.job is not None for hand in self._hands) < self._many
+
+    def _free(self) -> _Hand:
+        """A worker without a job; a new one only where there is a job for it: starting is dear."""
         for hand in self._hands:
             if hand.job is None:
                 return hand
-        if len(self._hands) >= self._many:
-            return None
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             [sys.executable, "-m", "beamside.services.batch.worker", self._technique],
             stdin=subprocess.PIPE,

@@ -81,3 +81,9 @@ def test_a_worker_ends_with_its_batch() -> None:
     assert worker.poll() == 0
     assert worker.stdout is not None
     worker.stdout.close()
+
+
+def test_no_worker_is_started_without_a_job_for_it(simple: None) -> None:
+    with Pool("hrtem", 4) as pool:
+        assert len(list(pool.run([{"id": 0, "do": "live"}]))) == 1
+        assert len(pool._hands) == 1
