@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 PAGE   := services/viewer/page
 ARGS   ?=
 
-.PHONY: demo test test-all test-browser check format bench crash hostile soak faults page page-check picture clean setup setup-dev
+.PHONY: demo test test-all test-browser check format bench bench-gpu crash hostile soak faults page page-check picture clean setup setup-dev
 
 demo: $(VENV)/.user                 ## a simulated microscope, live page and archive (ARGS='--frames 40 --json')
 	@$(BIN)/beamside demo $(ARGS)
@@ -32,6 +32,10 @@ format: $(VENV)/.dev                ## write what check asks for
 
 bench: $(VENV)/.bench               ## measure (ARGS='stream --json')
 	@$(BIN)/beamside bench $(ARGS)
+
+# where there is a GPU, and cupy for it; the result is kept with the name of the device
+bench-gpu: $(VENV)/.bench           ## measure HRTEM on a GPU (ARGS='--frames 1000')
+	@$(BIN)/beamside bench hrtem-gpu --out tests/bench/results/hrtem-gpu.json $(ARGS)
 
 crash: $(VENV)/.dev                 ## SIGKILLs at random moments: nothing written is lost (ARGS='--kills 20')
 	@$(BIN)/python -m beamside.tests.faults.crash $(ARGS)

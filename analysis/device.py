@@ -26,6 +26,16 @@ def to_host(array: Any) -> np.ndarray:
     return host
 
 
+def like(host: np.ndarray, array: Any) -> Any:
+    """Copy a numpy array to where `array` lives; give it back as it is where that is the host."""
+    return host if namespace(array) is np else namespace(array).asarray(host)
+
+
+def fourier(array: Any) -> Any:
+    """Give the module (scipy.fft or cupyx.scipy.fft) that transforms `array` where it lives."""
+    return import_module("scipy.fft" if namespace(array) is np else "cupyx.scipy.fft")
+
+
 def free_memory(array: Any) -> int:
     """Bytes free on the device that holds `array`."""
     if namespace(array) is not np:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.ndimage
+
+from ..device import fourier, like, namespace, to_host
 
 NEAR = 9
 """Lines beside the one of the scan lines that tell how strong it should be."""
@@ -30,6 +33,8 @@ class View:
     """(y, x) length of a pixel of `image`, in nm (px of the original when uncalibrated)."""
     origin: tuple[float, float]
     """(y, x) position of the centre of `image[0, 0]`: half a pixel of the original image."""
+    there: tuple[Any, Any] | None = None
+    """`image` and `spectrum` on the GPU that the original came from; None where it didn't."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -38,10 +43,10 @@ class View:
         return ny * self.pixel[0], nx * self.pixel[1]
 
 
-def fourier_crop(
-    image: np.ndarray, pixel: tuple[float, float], k_max: float, workers: int = 1
-) -> View:
-    """Resample `image[y, x]` (float32) so that its Nyquist frequency is just above `k_max`.
+def fourier_crop(image: Any, pixel: tuple[float, float], k_max: float, workers: int = 1) -> View:
+    """Resample `image[y, x]` so that its Nyquist frequency is just above `k_max`.
+
+    Float32, numpy or cupy: it is transformed where it lives.
 
     Frequencies are kept exactly; sizes are rounded up to even, FFT-friendly ones, and an image
     already coarser than that keeps its own (made even by leaving out the last row or column).
@@ -52,8 +57,8 @@ def fourier_crop(
     mx = _cropped(nx, nx * pixel[1], k_max)
     full = _narrow(image, mx // 2 + 1, workers)
     half = np.empty((my, mx // 2 + 1), np.complex64)
-    half[: my // 2] = full[: my // 2]
-    half[my // 2 :] = full[ny - my // 2 :]
+    half[: my // 2] = to_host(full[: my // 2])
+    half[my // 2 :] = to_host(full[ny - my // 2 :])
     half[0, 0] = 0
     _unstripe(half)
     if my < ny:
@@ -61,12 +66,19 @@ def fourier_crop(
     if mx < nx:
         half[:, mx // 2] = 0
     half *= np.float32((my / ny) * (mx / nx))
-    small = scipy.fft.irfft2(half, s=(my, mx), workers=workers)
+    there = None
+    if namespace(image) is np:
+        small = scipy.fft.irfft2(half, s=(my, mx), workers=workers)
+    else:
+        spectrum = like(half, image)
+        there = (fourier(image).irfft2(spectrum, s=(my, mx)), spectrum)
+        small = to_host(there[0])
     return View(
         image=small,
         spectrum=half,
         pixel=(pixel[0] * ny / my, pixel[1] * nx / mx),
         origin=(pixel[0] / 2, pixel[1] / 2),
+        there=there,
     )
 
 
@@ -87,11 +99,13 @@ def _unstripe(half: np.ndarray) -> None:
             line *= np.minimum(1, usual / np.maximum(level, 1e-30)).astype(np.float32)
 
 
-def _narrow(image: np.ndarray, columns: int, workers: int) -> np.ndarray:
+def _narrow(image: Any, columns: int, workers: int) -> Any:
     """First `columns` of the rfft2 of `image` less about its mean; the rest is never held.
 
     The mean is taken off for the sake of precision alone: some rows tell it well enough.
     """
+    if namespace(image) is not np:
+        return fourier(image).rfft2(image - image.mean())[:, :columns]
     mean = image[:: max(1, len(image) // BLOCK)].mean(dtype=np.float64).astype(np.float32)
     rows = np.empty((len(image), columns), np.complex64)
     for start in range(0, len(image), BLOCK):

@@ -107,7 +107,8 @@ def _thresholds(optics: Optics, trials: float) -> tuple[float, float]:
 def _scale(
     view: View, cut: Tiling, bins: Rings, above: float, optics: Optics
 ) -> tuple[Sightings, Spectra]:
-    power = tile_power(view.image, cut, len(bins.kx), optics.workers)
+    image = view.image if view.there is None else view.there[0]
+    power = tile_power(image, cut, len(bins.kx), optics.workers)
     level = ring_background(power, cut, bins)
     some = slice(None, None, max(1, len(power) // AZIMUTHAL))
     factor = azimuthal(ratio(power[some].copy(), level[some], None, bins), bins)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.ndimage
 
+from ..device import fourier, like, namespace, to_host
 from .crop import View
 
 BLUR = 0.16
 """Standard deviation of the real-space Gaussian, as a fraction of the small window (1.2 nm)."""
+AT_ONCE = 128
+"""Reflections inverted at a time on a GPU; bounds its memory."""
 TOGETHER = 2
 """Reflections inverted at a time: they stay in the cache."""
 
@@ -39,6 +43,8 @@ class Plane:
     """(y, x) distance of the samples of an envelope."""
     blur: float
     origin: tuple[float, float]
+    there: Any = None
+    """`spectrum` on the GPU that the image came from; None where it didn't."""
 
     @property
     def noise_gain(self) -> float:
@@ -89,11 +95,14 @@ def plane(view: View, pixel: float, blur: float) -> Plane:
         pixel=(view.size[0] / shape[0], view.size[1] / shape[1]),
         blur=blur,
         origin=view.origin,
+        there=None if view.there is None else like(wide, view.there[0]),
     )
 
 
 def envelopes(source: Plane, ky: np.ndarray, kx: np.ndarray, workers: int = 1) -> np.ndarray:
     """Squared amplitude of the fringes of each reflection, float32 [reflection, y, x]."""
+    if source.there is not None:
+        return _batched(source, source.there, ky, kx)
     result = np.empty((len(ky), *source.shape), np.float32)
     cut = np.empty((TOGETHER, *source.shape), np.complex64)
     squares = _squares(source, ky, kx)
@@ -108,6 +117,20 @@ def envelopes(source: Plane, ky: np.ndarray, kx: np.ndarray, workers: int = 1) -
     return result
 
 
+def _batched(source: Plane, spectrum: Any, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+    """The same on the GPU that holds `spectrum`: many reflections in each step."""
+    xp, (my, mx) = namespace(spectrum), source.shape
+    result = np.empty((len(ky), my, mx), np.float32)
+    top, left, wy, wx = _cuts(source, ky, kx)
+    for start in range(0, len(ky), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        y = like(top[rows, None] + np.arange(my), spectrum)[:, :, None]
+        x = like(left[rows, None] + np.arange(mx), spectrum)[:, None, :]
+        square = spectrum[y, x] * like(wy[rows], spectrum) * like(wx[rows, None], spectrum)
+        result[rows] = to_host(xp.square(xp.abs(fourier(spectrum).ifft2(square, axes=(1, 2)))))
+    return result
+
+
 def _squares(
     source: Plane, ky: np.ndarray, kx: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -116,6 +139,14 @@ def _squares(
     Not in fft order: that changes the phase of the fringes alone, which nobody asks for.
     """
     my, mx = source.shape
+    top, left, wy, wx = _cuts(source, ky, kx)
+    for n, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
+        yield source.spectrum[y : y + my, x : x + mx], wy[n], wx[n]
+
+
+def _cuts(source: Plane, ky: np.ndarray, kx: np.ndarray) -> tuple[np.ndarray, ...]:
+    """First row and column of the square around each k, and its weights, [k, y, 1] and [k, x]."""
+    my, mx = source.shape
     cy, cx = np.rint(ky / source.step[0]), np.rint(kx / source.step[1])
     scale = np.float32(my * mx / source.cropped_pixels)
     wy = source.weights(0, ky / source.step[0] - cy)[:, :, None] * scale
@@ -123,5 +154,4 @@ def _squares(
     ny = source.spectrum.shape[0] - 2 * source.rows
     top = cy.astype(np.intp) % ny - my // 2 + source.rows
     left = cx.astype(np.intp) - mx // 2 + source.margin
-    for n, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
-        yield source.spectrum[y : y + my, x : x + mx], wy[n], wx[n]
+    return top, left, wy, wx

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 import scipy.optimize
 
+from ..device import fourier, like, to_host
 from .crop import View
 
 WAVELENGTH = 1.9687e-3
@@ -94,8 +95,12 @@ def flip(view: View, lens: Lens) -> Flipped:
     for start in range(0, ny, ROWS):
         part = spectrum[start : start + ROWS]
         np.negative(part, out=part, where=lens.sign(ky[start : start + ROWS], kx))
-    image = scipy.fft.irfft2(spectrum, s=(ny, nx))
-    return Flipped(replace(view, image=image, spectrum=spectrum), lens)
+    if view.there is None:
+        image = scipy.fft.irfft2(spectrum, s=(ny, nx))
+        return Flipped(replace(view, image=image, spectrum=spectrum), lens)
+    turned = like(spectrum, view.there[1])
+    there = (fourier(turned).irfft2(turned, s=(ny, nx)), turned)
+    return Flipped(View(to_host(there[0]), spectrum, view.pixel, view.origin, there), lens)
 
 
 def lens_of(view: View, power: np.ndarray) -> Lens | None:

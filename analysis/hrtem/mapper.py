@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import xarray as xr
 
-from ..device import to_host
+from ..device import like, to_host
 from ..operators import GIVEN, AnalysisError, Calibration, RunOperator
 from .applied import accuracy, chosen
 from .candidates import Candidates, candidates
@@ -127,7 +127,7 @@ class PhaseMapper:
         notes: list[str] = []
         for number in range(len(images)):
             image, note = clean(to_host(images[number]))
-            found.append(analyse(image, limits, known))
+            found.append(analyse(like(image, images), limits, known))
             notes += [f"frame {number}: {text}" for text in (*note, *found[-1].notes)]
         said = assemble(found, limits, known, calibration, notes)
         if limits.calibrated:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.fft
 
+from ..device import fourier, like, namespace, to_host
 from .crop import View
 
+AT_ONCE = 256
+"""Tiles transformed at a time on a GPU; bounds its memory."""
 TOGETHER = 2
 """Tiles transformed at a time: they stay in the cache."""
 
@@ -72,12 +76,16 @@ def hann(n: int) -> np.ndarray:
     return window.astype(np.float32)
 
 
-def tile_power(image: np.ndarray, tiles: Tiling, columns: int, workers: int = 1) -> np.ndarray:
+def tile_power(image: Any, tiles: Tiling, columns: int, workers: int = 1) -> np.ndarray:
     """Power of each tile per pixel, float32 [tile, ky, kx], kx from 0 to `columns` - 1.
+
+    `image` is numpy or cupy, the power always numpy.
 
     Scaled so that white noise of variance v has a mean power of v at every frequency. A column of
     tiles shares its transforms along x, and a few tiles at a time stay in the cache.
     """
+    if namespace(image) is not np:
+        return _batched(image, tiles, columns)
     ny, nx = tiles.shape
     along_y = hann(ny)[:, None] / np.float32(np.sqrt(ny * nx))
     power = np.empty((*tiles.grid, ny, columns), np.float32)
@@ -93,3 +101,18 @@ def tile_power(image: np.ndarray, tiles: Tiling, columns: int, workers: int = 1)
             part = power[first : first + TOGETHER, column]
             np.square(np.abs(waves, out=part), out=part)
     return power.reshape(-1, ny, columns)
+
+
+def _batched(image: Any, tiles: Tiling, columns: int) -> np.ndarray:
+    """The same on the GPU that holds `image`: many tiles in each step."""
+    xp, (ny, nx) = namespace(image), tiles.shape
+    corners = np.array([(top, left) for top in tiles.rows for left in tiles.columns])
+    window = like(hann(ny)[:, None] * hann(nx) / np.float32(np.sqrt(ny * nx)), image)
+    power = np.empty((len(corners), ny, columns), np.float32)
+    for start in range(0, len(corners), AT_ONCE):
+        some = corners[start : start + AT_ONCE]
+        y = like(some[:, :1] + np.arange(ny), image)[:, :, None]
+        x = like(some[:, 1:] + np.arange(nx), image)[:, None, :]
+        waves = fourier(image).rfft2(image[y, x] * window, axes=(1, 2))[:, :, :columns]
+        power[start : start + AT_ONCE] = to_host(xp.square(xp.abs(waves)))
+    return power

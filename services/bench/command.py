@@ -21,6 +21,7 @@ HEADS = {"name": "", "words": ""}
 NAMES = (
     *CASES,
     "hrtem",
+    "hrtem-gpu",
     "latency",
     "spool",
     "particles",
@@ -29,6 +30,8 @@ NAMES = (
     "steering",
     "viewer",
 )
+ASKED = ("hrtem-gpu", "volume")
+"""Those that are measured only when asked for."""
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -36,7 +39,7 @@ def bench(args: argparse.Namespace) -> int:
     unknown = sorted(set(args.case) - set(NAMES))
     if unknown:
         raise ValueError(f"no bench {unknown[0]!r}; allowed: {', '.join(NAMES)}")
-    wanted = args.case or [name for name in NAMES if name != "volume"]
+    wanted = args.case or [name for name in NAMES if name not in ASKED]
     machine = describe()
     sys.stderr.write(f"  {machine['processor']}, {machine['cores']} cores\n")
     cases = []
@@ -64,6 +67,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .hrtem import measure as measure_hrtem
 
             yield from measure_hrtem(args.frames)
+        elif name == "hrtem-gpu":
+            from .hrtem import measure_gpu
+
+            yield from measure_gpu(args.frames)
         elif name == "particles":
             from .particles import measure as measure_particles
 
