@@ -19,6 +19,7 @@ from .pixels import clean
 from .ratios import by_ratios
 from .sampling import SMALLEST, k_limits, window_of
 from .selfcal import SelfCalibration
+from .session import SessionMap
 from .tables import assemble
 from .uncalibrated import Uncalibrated
 
@@ -152,9 +153,11 @@ class PhaseMapper:
         )
 
     def over_run(self, calibration: Calibration) -> Mapping[str, RunOperator]:
-        """What grows over a run: the self-calibration of the pixel grid, if it has a size at all.
+        """What grows over a run whose pixels have a size.
 
-        It reads the same candidates at the same temperature, and is applied only when accepted.
+        `calibration`: the self-calibration of the pixel grid, with the same candidates at the same
+        temperature; it is applied only when accepted. `map`: the fractions of all frames, and one
+        map of those whose place on the stage is known.
         """
         if calibration.pixel_size is None:
             return {}
@@ -166,7 +169,7 @@ class PhaseMapper:
             temperature=self._kelvin(calibration),
             library=self.library,
         )
-        return {"calibration": own}
+        return {"calibration": own, "map": SessionMap()}
 
     def _kelvin(self, calibration: Calibration) -> float | None:
         return self.temperature if self.temperature is not None else calibration.temperature

@@ -12,7 +12,7 @@ NaN = unknown) they are stitched. A state is plain arrays: `state.arrays()` and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ import xarray as xr
 from ..operators import AnalysisError
 from .columns import Variable
 from .maps import AMORPHOUS, UNKNOWN, VACUUM
-from .session_state import ABSENT, LOOKS, UNIT, Session, merged, nothing, taken, unpacked
+from .session_state import ABSENT, LOOKS, UNIT, Session, merged, nothing, restored, taken, unpacked
 
 LARGEST = 1 << 25
 """Cells of the largest map that is made."""
@@ -62,10 +62,19 @@ class SessionMap:
         """Join the states of two workers; the order doesn't matter."""
         return merged(one, other)
 
+    def save(self, state: Session) -> Mapping[str, np.ndarray]:
+        """Give the state as arrays."""
+        return state.arrays()
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> Session:
+        """Take up what `save` gave; ValueError if it is none of a session's map."""
+        return restored(arrays)
+
     def finish(self, state: Session) -> xr.Dataset:
         """Pool the fractions, and draw the map if there are positions.
 
-        Variables: `phase_fraction` [phase], `crystalline_fraction`, each with `_sigma`; the table
+        Variables: `phase_fraction` [phase], `crystalline_fraction`, each with `_sigma`;
+        `labelled_fraction` [phase], by the labels alone; the table
         of images `image_*`; of a montage `phase_map`, `confidence`, `looks` [y, x] on the stage,
         and `map_fraction` [phase], in which each place counts once.
         """
@@ -78,6 +87,8 @@ class SessionMap:
             "title": "Phases of a session",
             "frames": len(state.number),
             "frames_placed": int(np.isfinite(state.y + state.x).sum()),
+            "specimen_area_nm2": float(state.area.sum()),
+            "alarm": "none",
         }
         if len(state.key):
             cells = [c[[0, -1]] for c in (np.sort(v) for v in unpacked(state.key)[:2])]
@@ -134,6 +145,9 @@ def _pooled(state: Session) -> dict[str, Variable]:
         found[f"{name}_sigma"] = _share(
             dims, error if dims else error[0], f"standard error of the {words}"
         )
+    found["labelled_fraction"] = _share(
+        ("phase",), share @ state.labelled, "share of the specimen's area that is labelled so"
+    )
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ..operators import AnalysisError
-from .maps import UNKNOWN
+from .maps import UNKNOWN, VACUUM
 
 UNIT = 1000
 """Votes of one frame that is sure."""
@@ -44,6 +44,8 @@ class Session:
     """[image, phase]"""
     sigma: np.ndarray
     """[image, phase]"""
+    labelled: np.ndarray
+    """[image, phase], shares by the labels alone"""
     crystalline: np.ndarray
     """[image]"""
     crystalline_sigma: np.ndarray
@@ -58,7 +60,17 @@ class Session:
         return {name: getattr(self, name) for name in (*COLUMNS, *REST)}
 
 
-COLUMNS = ("number", "area", "y", "x", "fraction", "sigma", "crystalline", "crystalline_sigma")
+COLUMNS = (
+    "number",
+    "area",
+    "y",
+    "x",
+    "fraction",
+    "sigma",
+    "labelled",
+    "crystalline",
+    "crystalline_sigma",
+)
 REST = ("classes", "key", "votes")
 
 
@@ -66,7 +78,7 @@ def nothing() -> Session:
     """Begin: no frame."""
     flat, table, whole = np.zeros(0), np.zeros((0, 0)), np.zeros(0, np.int64)
     return Session(
-        np.zeros(0, "<U1"), whole, flat, flat, flat, table, table, flat, flat, whole, whole
+        np.zeros(0, "<U1"), whole, flat, flat, flat, table, table, table, flat, flat, whole, whole
     )
 
 
@@ -104,15 +116,20 @@ def taken(said: xr.Dataset, numbers: Sequence[int], pixel: float, turned: float)
         if np.isfinite(place[0][n] + place[1][n])
     ]
     key, votes = _summed([part[0] for part in parts], [part[1] for part in parts])
-    inside = (said["phase_map"].values > 0).sum(axis=(1, 2))
+    classes = np.array(said["phase_map"].attrs["flag_meanings"].split())
+    counts = np.array(
+        [np.bincount(one.ravel(), minlength=len(classes)) for one in said["phase_map"].values]
+    ).reshape(many, -1)
+    inside = counts[:, VACUUM + 1 :].sum(axis=1)
     return Session(
-        classes=np.array(said["phase_map"].attrs["flag_meanings"].split()),
+        classes=classes,
         number=np.asarray(numbers, np.int64),
         area=inside * step[0] * step[1],
         y=place[0],
         x=place[1],
         fraction=said["phase_fraction"].values.astype(float),
         sigma=said["phase_fraction_sigma"].values.astype(float),
+        labelled=counts[:, UNKNOWN + 1 :] / np.maximum(inside, 1)[:, None],
         crystalline=said["crystalline_fraction"].values.astype(float),
         crystalline_sigma=said["crystalline_fraction_sigma"].values.astype(float),
         key=key,

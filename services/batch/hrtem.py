@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 
 from ...analysis import operators
-from ...analysis.hrtem.abundance import Abundance
 from ...analysis.hrtem.applied import WORDS
 from ...analysis.hrtem.mapper import PhaseMapper
 from ...analysis.hrtem.selfcal import SelfCalibration
+from ...analysis.hrtem.session import SessionMap
+from ...analysis.hrtem.session_state import Session, nothing
 from ...analysis.hrtem.spacings import Spacings
 from ...analysis.hrtem.uncalibrated import Uncalibrated
 from ...stream.messages import Result
@@ -35,6 +36,7 @@ TOGETHER = ("session_phase", "session_probability")
 """Columns of grains without a scale: what all frames together make of them."""
 NAMED = 5
 """Frames with the pixels of others that are named."""
+POOL = SessionMap()
 UNNAMED = ("vacuum", "amorphous", "unknown")
 
 
@@ -47,7 +49,7 @@ class Seen:
     grains: list[int] = field(default_factory=list)
     """Identified ones, by frame."""
     phases: list[frozenset[str]] = field(default_factory=list)
-    abundance: Abundance = field(default_factory=lambda: Abundance(()))
+    session: Session = field(default_factory=nothing)
     spacings: Spacings = field(default_factory=Spacings)
     count: dict[str, int] = field(default_factory=dict)
     """Grains of each phase, `unknown` too."""
@@ -71,7 +73,7 @@ class Hrtem:
         self._library = operator.library
         self.sittings: list[Sitting] = []
         self._phases = operator.library.choose(operator.candidates)
-        self.seen = Seen(abundance=Abundance(self._phases))
+        self.seen = Seen()
         self._unscaled = Unscaled(self._without_scale())
         self._first: dict[str, tuple[int, str]] = {}
         self._again: dict[int, str] = {}
@@ -218,7 +220,7 @@ class Hrtem:
         for grain in grains:
             seen.count[str(grain["phase"])] = seen.count.get(str(grain["phase"]), 0) + 1
         if row.get(UNIT) == "nm":
-            seen.abundance.add(data)
+            seen.session = POOL.add(seen.session, data, [int(row["frame"])])
             seen.spacings.add(data)
 
     def worth_drawing(self, most: int) -> list[int]:

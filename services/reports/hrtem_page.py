@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ... import __version__
 from ...analysis.hrtem.library import Library
+from ...analysis.hrtem.session import SessionMap
 from .hrtem_session import fractions_figure, frames_figure, posterior_figure, spacings_figure
 from .page import Page
 from .style import drawing, save
@@ -94,18 +95,18 @@ def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> N
 
 def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
     page.section("The session")
-    if not seen.abundance.frames:
+    if not len(seen.session.number):
         page.text("No frame is calibrated: shares and spacings are not known.")
         return
-    said = seen.abundance.finish()
-    names = list(seen.abundance.names)
+    said = SessionMap().finish(seen.session)
+    names = [str(name) for name in said["phase"].values]
     kelvin = batch.settings["temperature"]
     rows = [
         (
             formula(name),
-            100 * float(said["expected"].values[n]),
-            100 * float(said["fraction_sigma"].values[n]),
-            100 * float(said["fraction"].values[n]),
+            100 * float(said["phase_fraction"].values[n]),
+            100 * float(said["phase_fraction_sigma"].values[n]),
+            100 * float(said["labelled_fraction"].values[n]),
             seen.count.get(name, 0),
         )
         for n, name in enumerate(names)
@@ -125,9 +126,10 @@ def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
     page.table(head, rows)
     page.text(
         f"Shares of {said.attrs['specimen_area_nm2']:.4g} nm² of specimen in "
-        f"{said.attrs['frames']} frames. The standard error holds the spread between frames "
-        "(jackknife, as if each showed another place) and the doubt about each grain's phase; not "
-        f"what was never seen because it showed no fringes. {said.attrs['note']}",
+        f"{said.attrs['frames']} frames. The standard error is the larger of the spread "
+        "between frames (as if each showed another place; not known from one frame) and of the "
+        "doubt about phases and edges in them; not what was never seen because it showed no "
+        "fringes.",
         "soft",
     )
     over = _drawn(

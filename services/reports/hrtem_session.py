@@ -26,7 +26,7 @@ def fractions_figure(said: xr.Dataset) -> Figure:
     """Area of each phase over the specimen's, with one standard error."""
     names = [str(name) for name in said["phase"].values]
     colour = colours(names)
-    share = 100 * said["expected"].values
+    share = 100 * said["phase_fraction"].values
     order = np.argsort(share)
     figure = Figure(figsize=(6.4, 0.9 + 0.27 * len(names)), layout="constrained")
     axes = figure.subplots()
@@ -34,13 +34,13 @@ def fractions_figure(said: xr.Dataset) -> Figure:
     axes.barh(
         place,
         share[order],
-        xerr=100 * said["fraction_sigma"].values[order],
+        xerr=100 * said["phase_fraction_sigma"].values[order],
         color=[colour[names[n]] for n in order],
         edgecolor="#444444",
         linewidth=0.5,
         error_kw={"elinewidth": 0.9, "capsize": 2.5},
     )
-    labelled = 100 * said["fraction"].values[order]
+    labelled = 100 * said["labelled_fraction"].values[order]
     axes.plot(labelled, place, "|", color="black", markersize=9, label="by the labels alone")
     axes.set_yticks(place, [formula(names[n]) for n in order])
     axes.set_xlabel("share of the specimen's area (%), ± one standard error")

@@ -96,6 +96,8 @@ def test_what_grows_is_checked_by_name_and_methods(
 def test_the_self_calibration_grows_over_a_run_of_hrtem_images() -> None:
     mapper = operators.load("hrtem", {"candidates": ["LiF"], "k_max": 7.0})
     sized = Calibration(pixel_size=(0.02, 0.02), temperature=100.0)
-    (own,) = operators.over_run(mapper, sized).values()
+    grown = operators.over_run(mapper, sized)
+    assert set(grown) == {"calibration", "map"}
+    own = grown["calibration"]
     assert (own.temperature, own.k_max) == (100.0, 7.0)  # type: ignore[attr-defined]
     assert operators.over_run(mapper, Calibration()) == {}  # nothing says what a pixel is

@@ -111,7 +111,19 @@ def test_without_positions_the_fractions_are_pooled_by_area() -> None:
     area = found["image_area"].values
     assert area[2] < area[0]
     shares = frames["phase_fraction"].values[:, 0]
-    assert found["phase_fraction"].values[0] == pytest.approx((area * shares).sum() / area.sum())
+    pooled = pytest.approx((area * shares).sum() / area.sum())
+    assert found["phase_fraction"].values[0] == pooled
+    assert found["labelled_fraction"].values.tolist() == [pooled, 0]
+
+
+def test_a_saved_state_goes_on_to_the_same_map() -> None:
+    one, first, second = SessionMap(), said([(0.0, 0.0)]), said([(8.0, 4.0)])
+    state = one.add(one.start(), first, [0])
+    kept = {name: column.copy() for name, column in one.save(state).items()}
+    ends = [one.finish(one.add(taken, second, [1])) for taken in (state, one.restore(kept))]
+    assert ends[0].identical(ends[1])
+    with pytest.raises(ValueError, match="none of a session's map"):
+        one.restore({"grain": np.zeros(3)})
 
 
 def test_the_standard_error_is_that_of_the_scatter_between_frames() -> None:
