@@ -36,6 +36,8 @@ FIRST, SPAN = 20_000, 40_000
 """The brightest pixel of a frame is FIRST and its number modulo SPAN."""
 EVERY = {"rewound": 47, "dropped": 251, "killed": 499, "restarted": 2503}
 """After so many steps each of it happens; primes, so that they meet in all ways."""
+RESTART_S = 120.0
+"""So long a service may take to stop and start again, on a machine that is busy."""
 STEP_S = 0.01
 """About what a step takes; a rewind begins somewhere in it."""
 VICTIMS = ("ingest", "processor-0", "archiver")
@@ -143,7 +145,8 @@ class Trouble:
 def losses(steps: int | None = None) -> dict[str, Any]:
     """A scan of so many steps through all of that; key `lost` counts what must never happen."""
     steps = steps or STEPS
-    microscope = Microscope("dectris+tcp://127.0.0.1:*", {"stage": "frames"}, _seen)
+    url, axes = "dectris+tcp://127.0.0.1:*", {"stage": "frames"}
+    microscope = Microscope(url, axes, _seen, patience_s=RESTART_S)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _engine() as engine:
         settings = _settings(microscope, folder)

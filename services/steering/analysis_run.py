@@ -41,6 +41,8 @@ class _Stream:
     arrays: dict[str, dict[str, Any]]
     """Data keys of what is in the archive only, by variable."""
     seen: set[int] = field(default_factory=set)
+    good: int = 0
+    """Frames with a result that is one: the archive has rows for no others."""
 
 
 @dataclass
@@ -134,6 +136,7 @@ class AnalysisRun:
             if number in stream.seen:
                 continue
             stream.seen.add(number)
+            stream.good += result.error is None
             data = _row(result, number, stream.numbers)
             stamp = (result.done_ns or time.time_ns()) / 1e9
             event = stream.compose_event(
@@ -174,12 +177,14 @@ class AnalysisRun:
     def _finish(self, name: str, closed: Mapping[str, Any] | None) -> None:
         run = self._runs[name]
         if closed is not None:
-            path = Path(str(closed["archive"]))
+            path, account = Path(str(closed["archive"])), closed.get("account") or {}
             for analysis, stream in run.streams.items():
                 if stream.arrays:
-                    self._resources(run, analysis, stream.arrays, path, len(stream.seen))
+                    # a listener may have missed some: the service knows how many there are
+                    rows = int(account.get("processed") or stream.good)
+                    self._resources(run, analysis, stream.arrays, path, rows)
             if run.start is not None and run.start.shape and run.start.dtype:
-                frames = int((closed.get("account") or {}).get("archived") or 0)
+                frames = int(account.get("archived") or 0)
                 self._resources(run, "images", _images(run.start), path, frames)
         status = run.ended.status if run.ended is not None else "unfinished"
         well = {"complete": "success", "aborted": "abort"}.get(status, "fail")

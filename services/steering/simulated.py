@@ -22,7 +22,8 @@ class Microscope:
     `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
     `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
     end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were;
-    those of `camera_of(scan=1)` say that too. `encoder_options` are those of the wire.
+    those of `camera_of(scan=1)` say that too. A frame that nobody takes for `patience_s` is an
+    error. `encoder_options` are those of the wire.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Microscope:
         *,
         pixel_nm: float = 0.03,
         told: bool = False,
+        patience_s: float = 10.0,
         **encoder_options: Any,
     ) -> None:
         self.places = dict.fromkeys(axes, 0.0)
         self.axes = {name: self._axis(name, units) for name, units in axes.items()}
+        self._patience_s = patience_s
         self.taken = 0
         """Frames of this series."""
         self.sent_ns: dict[int, int] = {}
@@ -82,7 +85,7 @@ class Microscope:
         self._send(Frame("sim", self.run, number, {"data": pixels}, said, detector_ns=now))
 
     def _send(self, message: RunStart | Frame | RunStop) -> None:
-        if not self._sink.send(message, 10):
+        if not self._sink.send(message, self._patience_s):
             raise RuntimeError("nobody takes the frames: is the service connected?")
 
     def close(self) -> None:
