@@ -12,6 +12,7 @@ import orjson
 from ..service import Life
 from ..settings import load
 from ..supervisor import Supervisor
+from .browser import measure_browser
 from .streams import ask, python, write_line
 from .whole import cpu_by_process
 
@@ -25,6 +26,12 @@ GOAL_MS, GOAL_GROWTH = 1.0, 0.10
 
 
 def measure_viewer(minutes: float | None) -> Iterator[dict[str, Any]]:
+    """What an update costs in a browser, and what fifty viewers do to the service."""
+    yield from measure_browser(SECONDS if minutes is None else 60 * minutes)
+    yield _many(minutes)
+
+
+def _many(minutes: float | None) -> dict[str, Any]:
     """CPU of the service by viewer and update, and what fifty viewers do to ingest and latency."""
     seconds = SECONDS if minutes is None else 60 * minutes
     short = min(seconds, 60.0)
@@ -32,7 +39,7 @@ def measure_viewer(minutes: float | None) -> Iterator[dict[str, Any]]:
     updates = many["pictures"] - one["pictures"]
     each = (many["cpu_s"] / many["wall_s"] - one["cpu_s"] / one["wall_s"]) * many["wall_s"]
     before, after = none["latency_ms"]["p95"], many["latency_ms"]["p95"]
-    yield {
+    return {
         "name": f"viewers-{VIEWERS}-of-{SIZE}",
         "words": f"{VIEWERS} simulated viewers of a {SIZE}^2 stream at {RATE:g} frames/s",
         "service_cpu_ms_per_viewer_and_update": round(each / max(updates, 1) * 1e3, 3),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,10 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+RAW_HEADERS = tuple(
+    (name.encode(), value.encode())
+    for name, value in {**SECURITY_HEADERS, "cache-control": "no-store"}.items()
+)
 
 
 def may_change(request: Request) -> bool:
@@ -223,10 +227,10 @@ async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) 
 def _secured(send: Send) -> Send:
     async def send_secured(message: Message) -> None:
         if message["type"].endswith("response.start"):
-            headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("cache-control", "no-store")
+            headers = message.setdefault("headers", [])
+            there = {name for name, _ in headers}
+            # in place: an answer that is kept for many has them when it goes out again
+            headers.extend(pair for pair in RAW_HEADERS if pair[0] not in there)
         await send(message)
 
     return send_secured

@@ -243,12 +243,10 @@ async function picturesOf(
 function presented(): Promise<void> {
   return new Promise((done) => {
     const timer = window.setTimeout(done, 250);
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => {
-        window.clearTimeout(timer);
-        done();
-      }),
-    );
+    requestAnimationFrame(() => {
+      window.clearTimeout(timer);
+      window.setTimeout(done); // after this frame was painted
+    });
   });
 }
 
