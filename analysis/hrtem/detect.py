@@ -13,7 +13,7 @@ from .envelopes import BLUR, Plane, envelopes, plane
 from .groups import overlaps
 from .lens import Flipped
 from .network import CANDIDATE, second_look, thresholds
-from .peaks import find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
+from .peaks import Tally, find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
 from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
 from .regions import Regions, draw_support, regions
 from .tiles import Tiling, tile_power, tiling
@@ -112,9 +112,10 @@ def _scale(
     level = ring_background(power, cut, bins)
     some = slice(None, None, max(1, len(power) // AZIMUTHAL))
     factor = azimuthal(ratio(power[some].copy(), level[some], None, bins), bins)
-    z = ratio(power, level, factor, bins)
     twice = optics.detector == "network"
-    peaks = find_peaks(z, bins, CANDIDATE if twice else above)
+    tally = Tally.start(CANDIDATE if twice else above, bins)
+    z = ratio(power, level, factor, bins, tally)
+    peaks = find_peaks(z, bins, tally.above, tally.hits)
     peaks = peaks.keep(~side_lobes(peaks, peaks.tile, cut.length))
     if twice:
         peaks = second_look(z, cut, peaks, above)
@@ -127,17 +128,17 @@ def _scale(
         peaks.z,
         np.full(len(peaks), cut.length),
     )
-    mean, most = _profile(z, bins)
+    mean, most = _profile(tally, len(z), bins)
     return seen, Spectra(Background(cut, bins, level, factor, view.origin), mean, most)
 
 
-def _profile(z: np.ndarray, bins: Rings) -> tuple[np.ndarray, np.ndarray]:
-    flat = bins.ring[bins.inside]
+def _profile(tally: Tally, tiles: int, bins: Rings) -> tuple[np.ndarray, np.ndarray]:
+    flat, inside = bins.ring[bins.inside], bins.inside.ravel()
     many = len(bins.members)
     count = np.maximum(np.bincount(flat, minlength=many), 1)
-    mean = np.bincount(flat, z.mean(axis=0)[bins.inside], many) / count
+    mean = np.bincount(flat, tally.total[inside] / tiles, many) / count
     most = np.zeros(many, np.float32)
-    np.maximum.at(most, flat, z.max(axis=0)[bins.inside])
+    np.maximum.at(most, flat, tally.most[inside])
     return mean, most
 
 

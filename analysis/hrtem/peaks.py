@@ -6,6 +6,7 @@ false-alarm rate: P(z > T) = exp(-T).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,10 +51,42 @@ def threshold(false_alarms: float, trials: float) -> float:
     return float(np.log(max(trials, 1.0) / false_alarms)) + SLACK
 
 
+@dataclass(slots=True)
+class Tally:
+    """What is seen of z while a tile of it is in the cache."""
+
+    above: float
+    """z of candidates."""
+    total: np.ndarray
+    """Sum over the tiles, float32 [bin]."""
+    most: np.ndarray
+    """Maximum over the tiles."""
+    hits: list[np.ndarray]
+    """Flat [tile, bin] places of the candidates of each tile."""
+
+    @classmethod
+    def start(cls, above: float, bins: Rings) -> Tally:
+        """Begin: nothing was seen."""
+        return cls(above, *np.zeros((2, bins.k.size), np.float32), [])
+
+    def see(self, tile: int, z: np.ndarray) -> None:
+        """Take the `z` [bin] of a tile."""
+        self.hits.append(np.flatnonzero(z > self.above) + tile * z.size)
+        self.total += z
+        np.maximum(self.most, z, out=self.most)
+
+
 def ratio(
-    power: np.ndarray, background: np.ndarray, factor: np.ndarray | None, bins: Rings
+    power: np.ndarray,
+    background: np.ndarray,
+    factor: np.ndarray | None,
+    bins: Rings,
+    tally: Tally | None = None,
 ) -> np.ndarray:
-    """Turn `power` [tile, ky, kx] into z, in place; 0 where the background is not known."""
+    """Turn `power` [tile, ky, kx] into z, in place; 0 where the background is not known.
+
+    A `tally` sees the z of each tile.
+    """
     ring = bins.ring.ravel()
     scale = bins.measured.astype(np.float32)
     if factor is not None:
@@ -64,6 +97,8 @@ def ratio(
         np.take(inverse[tile], ring, out=level, mode="clip")
         level *= scale.ravel()
         flat *= level
+        if tally is not None:
+            tally.see(tile, flat)
     return power
 
 
@@ -77,9 +112,13 @@ def pair_threshold(false_alarms: float, trials: float) -> float:
     return float(np.log(max(8 * trials, 1.0) / false_alarms)) / 1.714 + SLACK / 2
 
 
-def find_peaks(z: np.ndarray, bins: Rings, above: float) -> Peaks:
-    """Find local maxima of `z` [tile, ky, kx] over `above`, to a fraction of a bin."""
-    tile, iy, ix = np.unravel_index(np.flatnonzero(z > above), z.shape)
+def find_peaks(z: np.ndarray, bins: Rings, above: float, hits: Sequence[np.ndarray] = ()) -> Peaks:
+    """Find local maxima of `z` [tile, ky, kx] over `above`, to a fraction of a bin.
+
+    `hits` are the flat places over `above` where they are known.
+    """
+    places = np.concatenate(hits) if hits else np.flatnonzero(z > above)
+    tile, iy, ix = np.unravel_index(places, z.shape)
     rows = bins.inside[iy, ix]
     tile, iy, ix = tile[rows], iy[rows], ix[rows]
     around = _take(z, tile, iy, ix, NEAR).reshape(-1, 3, 3)

@@ -89,7 +89,7 @@ def _survey(pixels: np.ndarray) -> _Survey:
         part = pixels[start : start + step]
         low = min(low, float(part.min()))
         tops.append(float(part.max()))
-        counts.append(np.count_nonzero(part == tops[-1]))
+        counts.append(int(np.count_nonzero(part == tops[-1])))
         part.mean(axis=1, out=rows[start : start + step])
         columns += part.sum(axis=0)
     clipped = sum(n for n, top in zip(counts, tops, strict=True) if top == max(tops))

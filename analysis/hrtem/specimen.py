@@ -95,17 +95,19 @@ def _bands(
 def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.ndarray:
     """Mark the half plane but for discs about spots."""
     ny, nx = view.spectrum.shape
-    kept = np.ones((ny, nx), bool)
     by, bx = radius * view.size[0], radius * view.size[1]
     reach_y, reach_x = np.arange(-int(by), int(by) + 1), np.arange(-int(bx), int(bx) + 1)
-    disc = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 <= 1
-    dy, dx = np.nonzero(disc)
+    beyond = (reach_y[:, None] / by) ** 2 + (reach_x[None, :] / bx) ** 2 > 1
+    my, mx = beyond.shape
+    wide = np.ones((ny + my, nx + 2 * mx), bool)  # rows go on, columns end in margins
     for sign in (1, -1):
-        y = np.rint(sign * ky * view.size[0]).astype(int)[:, None] + reach_y[dy]
-        x = np.rint(sign * kx * view.size[1]).astype(int)[:, None] + reach_x[dx]
-        inside = (x >= 0) & (x < nx)
-        kept[y[inside] % ny, x[inside]] = False
-    return kept
+        top = (np.rint(sign * ky * view.size[0]).astype(int) - my // 2) % ny
+        left = np.rint(sign * kx * view.size[1]).astype(int) + mx - mx // 2
+        for y, x in zip(top.tolist(), left.tolist(), strict=True):
+            if 0 < x <= nx + mx:
+                wide[y : y + my, x : x + mx] &= beyond
+    wide[:my] &= wide[ny:]
+    return np.ascontiguousarray(wide[:ny, mx : mx + nx])
 
 
 def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

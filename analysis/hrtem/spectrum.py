@@ -69,4 +69,4 @@ def _hann(half: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     both = across[:-2] + across[2:]
     both *= np.float32(-0.5)
     both += across[1:-1]
-    return both
+    return np.asarray(both)

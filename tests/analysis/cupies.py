@@ -66,7 +66,7 @@ def _unpacked(value: Any) -> Any:
 
 
 def _packed(value: Any) -> Any:
-    return Array(value) if isinstance(value, np.ndarray | np.generic) else value
+    return Array(np.asarray(value)) if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _wrapped(function: Any, done: Counter[str] | None = None) -> Any:
