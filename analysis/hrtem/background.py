@@ -134,7 +134,7 @@ def _medians(flat: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
         values = np.take(flat[rows], wanted, axis=1, mode="clip")
         for n, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
             part, middle = values[:, first:end], (end - first) // 2
-            part.partition(middle, axis=1)
+            part.sort(axis=1)  # of so few values faster than to partition them
             medians[rows, n] = part[:, middle]
     return medians
 

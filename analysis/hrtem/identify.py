@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .candidates import Candidates
+from .correction import inverses
 from .evidence import Spots
 from .gather import Prior
 from .matches import bases
@@ -106,7 +107,7 @@ def _weights(
         if not p:
             continue
         off = found.at - answer.peak.at
-        wide = np.linalg.inv(np.linalg.inv(found.precision) + answer.peak.covariance)
+        wide = inverses(inverses(found.precision) + answer.peak.covariance)
         loss = (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(found.precision)[1]) / 2
         gain = found.peak + loss - np.einsum("ni,nij,nj->n", off, wide, off) / 2
         odds = (gain - found.rival[found.grain]) / TEMPER

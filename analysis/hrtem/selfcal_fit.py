@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .correction import Spread
+from .correction import Spread, inverses
 from .selfcal_votes import Votes
 
 BEGINNINGS = 600
@@ -143,7 +143,7 @@ def blurred(votes: Votes, blur: float) -> Votes:
     """Widen each vote by `blur`; its integral stays."""
     if not blur or not len(votes):
         return votes
-    wide = np.linalg.inv(np.linalg.inv(votes.precision) + blur**2 * np.eye(3))
+    wide = inverses(inverses(votes.precision) + blur**2 * np.eye(3))
     gain = np.linalg.slogdet(wide)[1] - np.linalg.slogdet(votes.precision)[1]
     return replace(votes, precision=wide, peak=votes.peak + gain / 2)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .brightness import brightness
 from .candidates import Candidates
-from .correction import Spread, between
+from .correction import Spread, between, inverses
 from .evidence import STRAY, Spots, area, unknown_lattice
 from .matches import bases
 from .selfcal_misfit import Expected, fit, rough
@@ -241,15 +241,15 @@ def _widened(
     `shifted[n]` is the variance by which the lens moves all of its spots alike. Gives the precision
     then, and what is lost (log) at the peak.
     """
-    variance = np.linalg.inv(precision) + np.diag(own.values**2)
+    variance = inverses(precision) + np.diag(own.values**2)
     variance[:, 0, 0] += shifted
-    wide = np.linalg.inv(variance)
+    wide = inverses(variance)
     return wide, (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(precision)[1]) / 2
 
 
 def _worthwhile(found: Votes, reach: Spread) -> Votes:
     """Drop readings beyond the prior, and those too weak to matter; sort by grain."""
-    variance = np.diagonal(np.linalg.inv(found.precision), axis1=1, axis2=2)
+    variance = np.diagonal(inverses(found.precision), axis1=1, axis2=2)
     limit = (REACH + 0.5) * np.sqrt(reach.values**2 + variance)
     inside = (np.abs(found.at) < limit).all(axis=1)
     top = np.full(found.grains, -np.inf)

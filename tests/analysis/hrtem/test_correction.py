@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 from beamside.analysis.hrtem.applied import LEAST, USUAL, accuracy, chosen, sheared
-from beamside.analysis.hrtem.correction import Correction, between, matrices, straightened
+from beamside.analysis.hrtem.correction import Correction, between, inverses, matrices, straightened
 
 
 @pytest.fixture
@@ -75,3 +75,11 @@ def test_what_a_correction_leaves_is_as_it_was_said() -> None:
 def test_a_setting_that_means_nothing_is_refused(setting: object) -> None:
     with pytest.raises(ValueError, match="calibration"):
         chosen(setting)  # type: ignore[arg-type]
+
+
+def test_inverses_by_cofactors_are_inverses() -> None:
+    draw = np.random.default_rng(0).normal(size=(50, 3, 3)) * (1, 30, 1000)
+    precision = draw.transpose(0, 2, 1) @ draw
+    back = inverses(precision) @ precision
+    np.testing.assert_allclose(back, np.broadcast_to(np.eye(3), back.shape), atol=1e-4)
+    np.testing.assert_allclose(inverses(precision), np.linalg.inv(precision), rtol=1e-6)
