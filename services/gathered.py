@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,8 @@ class Share:
 
     def _entry(self, record: Record) -> None:
         head = record.head
+        if record.kind == "event":
+            self._chosen(head.get("event"))
         if record.kind != "result" or head["error"] is not None or head.get("level") == "run":
             return
         numbers = [int(number) for number in head["frames"]]
@@ -162,6 +164,38 @@ class Share:
         self._results += 1
         if (self._results - 1) % self._of == self._me:
             self._take(record, numbers, fresh)
+
+    def _chosen(self, event: Any) -> None:
+        """Settings that a person chose hold from this place of the log on, for every gatherer.
+
+        What has grown is taken over where it fits; what does not fit goes on as it was.
+        """
+        if not isinstance(event, Mapping) or event.get("event") != "settings":
+            return
+        if self.start is None or not is_dataclass(self._operator):
+            return
+        try:
+            changes = {str(key): values[1] for key, values in event["changes"].items()}
+            self._operator = replace(self._operator, **changes)
+            calibration = calibration_of(self.start.calibration)
+            grown = operators.over_run(self._operator, calibration)
+        except (AttributeError, KeyError, TypeError, ValueError, LookupError) as error:
+            log.warning("settings that can't be taken up", run=self.run, error=str(error))
+            return
+        for key, operator in grown.items():
+            self._take_over(key, operator)
+
+    def _take_over(self, key: str, operator: RunOperator) -> None:
+        fold = self.folds.get(key)
+        if fold is None:
+            self.operators[key], self.folds[key] = operator, Fold(operator.start())
+            return
+        try:
+            fold.state = operator.restore(self.operators[key].save(fold.state))
+        except Exception as error:  # an author's code
+            log.warning("goes on with its settings", run=self.run, key=key, error=repr(error))
+        else:
+            self.operators[key] = operator
 
     def _take(self, record: Record, numbers: Sequence[int], fresh: Sequence[int]) -> None:
         mine = [numbers[place] for place in fresh]

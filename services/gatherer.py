@@ -21,7 +21,7 @@ from .. import __version__
 from ..analysis import operators
 from ..analysis.operators import AnalysisError, Operator
 from ..stream import wire
-from ..stream.errors import StreamError
+from ..stream.errors import FileError, StreamError
 from ..stream.messages import Result, RunStart, RunStop
 from ..stream.spool import Mark
 from .desk import GATHER
@@ -29,7 +29,7 @@ from .gathered import Fold, Share
 from .library import gifts
 from .logs import logger
 from .outcome import InvalidResultError, grown_result
-from .reader import DeskReader, Tail
+from .reader import Chosen, DeskReader, Tail
 from .service import NOTHING_TO_DO, Life, Plan
 from .settings import Settings
 
@@ -122,8 +122,18 @@ class Gatherer:
                 self._hear(message.said)
             elif isinstance(message, RunStop):
                 self._drop(message.run)
+            elif isinstance(message, Chosen):
+                self._choose(message.said)
         for one in list(self.runs.values()):
             self._turn(one)
+
+    def _choose(self, said: Mapping[str, Any]) -> None:
+        """Begin the runs to come with what was chosen; those that are open have it in their log."""
+        name, phases = self.settings.name, self.settings.phases
+        try:
+            self.operator = operators.load(name, dict(said["settings"]), gifts(phases))
+        except (LookupError, TypeError, ValueError, FileError) as error:
+            log.error("the settings that were chosen can't be used", error=str(error))
 
     def _hear(self, said: Mapping[str, Any]) -> None:
         spool = Path(said["spool"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -77,6 +78,18 @@ class Feed:
     def silent_s(self) -> float:
         """Seconds since the service was last heard of."""
         return time.monotonic() - self._heard
+
+    @property
+    def roi(self) -> tuple[slice, slice] | None:
+        """The region that people drew on the page for steering, rows and columns in pixels.
+
+        A plan may read it before each step: `image[feed.roi]`. None: nobody drew one.
+        """
+        said = (self.status.get("choices") or {}).get("roi")
+        if not isinstance(said, Mapping):
+            return None
+        (y0, y1), (x0, x1) = said["y"], said["x"]
+        return slice(math.floor(y0), math.ceil(y1)), slice(math.floor(x0), math.ceil(x1))
 
     def result(self, run: str, frame: int, analysis: str | None = None) -> Result | None:
         """The result of a frame, if it has come and is still kept."""

@@ -181,3 +181,28 @@ def test_nothing_is_left_of_it_when_the_run_is_closed(run: Run) -> None:
     share = through(run.share())
     share.close()
     assert [file.suffix for file in run.files.path.iterdir()] == [".bslog"] * 2
+
+
+def test_settings_that_are_chosen_hold_from_their_place_in_the_log_on(run: Run) -> None:
+    run.result(1)
+    run.result(2)
+    event = {"event": "settings", "by": "ann", "changes": {"wrong": [-1, 3]}}
+    run.files.log.append({"kind": "event", "event": event}, [])
+    run.result(3)
+    run.result(4)
+    share = through(run.share())
+    assert said(share, "some")[2] == [1, 2, 4]
+    assert share.folds["some"].words == {"not_foldable": "it is dark"}
+    assert said(share)[2] == [1, 2, 3, 4]
+    run.result(5)
+    successor = through(run.share())  # it begins with the first settings, at the beginning
+    assert said(successor, "some")[2] == [1, 2, 4, 5]
+
+
+def test_settings_that_fit_nothing_change_nothing(run: Run) -> None:
+    run.result(1)
+    for changes in ({"unknown": [0, 1]}, {"wrong": 3}, None):
+        event = {"event": "settings", "changes": changes}
+        run.files.log.append({"kind": "event", "event": event}, [])
+    run.result(3)
+    assert said(through(run.share()), "some")[2] == [1, 3]
