@@ -26,10 +26,10 @@ def engine(net: StarDist, name: str = "auto", half: bool | None = None, device: 
     """
     if name not in ENGINES:
         raise ValueError(f"engine is {', '.join(ENGINES)}, not {name!r}")
-    on = resolved(device)
+    if name == "openvino" and device not in ("auto", "cpu"):
+        raise ValueError(f"the engine openvino computes on the CPU, not on {device}")
+    on = "cpu" if name == "openvino" else resolved(device)
     half = (on != "cpu" or native_half()) if half is None else half
-    if name == "openvino" and on != "cpu":
-        raise ValueError(f"the engine openvino computes on the CPU, not on {on}")
     if name == "openvino" or (name == "auto" and on == "cpu" and find_spec("openvino")):
         from .compiled import Compiled
 
@@ -38,10 +38,19 @@ def engine(net: StarDist, name: str = "auto", half: bool | None = None, device: 
 
 
 def resolved(device: str) -> str:
-    """Give the device that torch shall use; `auto` is the GPU where there is one."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Give the device that torch shall use; `auto` is the GPU where there is one.
+
+    ValueError for a device that there isn't.
+    """
+    there = torch.cuda.is_available()
+    if device == "auto":
+        return "cuda" if there else "cpu"
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or not (number.isdecimal() or device == kind):
+        raise ValueError(f"device is auto, cpu, cuda or cuda:NUMBER, not {device!r}")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise ValueError(f"torch sees no GPU for the device {device!r} here; cpu and auto work")
+    return device
 
 
 def native_half() -> bool:

@@ -6,15 +6,19 @@ import numpy as np
 
 LOW, HIGH = 1.0, 99.8
 """Percent; those that the official models were trained with (`csbdeep.utils.normalize`)."""
-TINY = 1e-20
 COUNTED = (np.dtype(np.uint8), np.dtype(np.uint16))
 """Types whose values are counted rather than sorted."""
 
 
 def normalised(image: np.ndarray, low: float = LOW, high: float = HIGH) -> np.ndarray:
-    """Scale `image` [y, x] so that its percentiles become 0 and 1, float32, nothing clipped."""
+    """Scale `image` [y, x] so that its percentiles become 0 and 1, float32, nothing clipped.
+
+    Where so few pixels differ that both are equal, the darkest and the brightest become that.
+    """
     dark, bright = percentiles(image, (low, high))
-    return np.asarray((image.astype(np.float32) - dark) / np.float32(bright - dark + TINY))
+    if dark == bright:
+        dark, bright = np.float32(image.min()), np.float32(image.max())
+    return np.asarray((image.astype(np.float32) - dark) / np.float32(bright - dark or 1))
 
 
 def percentiles(image: np.ndarray, percent: tuple[float, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -64,16 +65,20 @@ class ParticleFinder:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
         for name in ("particle_um", "particle_px"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name} must be above 0, not {value!r}")
+            if value is not None and not _between(value, float("inf")):
+                raise ValueError(f"{name} must be a number above 0, not {value!r}")
         if self.particle_um is not None and self.particle_px is not None:
             raise ValueError("give particle_um or particle_px, not both")
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {', '.join(ENGINES)}, not {self.engine!r}")
         for name in ("probability", "overlap"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < 1:
+            if value is not None and not _between(value, 1.0):
                 raise ValueError(f"{name} must lie between 0 and 1, not be {value!r}")
+        for name in ("exact", "refine", "half", "network", "maps"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and (name != "half" or value is not None):
+                raise ValueError(f"{name} is true or false, not {value!r}")
 
     def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
         """Find the particles in `images[n, y, x]`; AnalysisError if nothing can be said.
@@ -168,6 +173,11 @@ class ParticleFinder:
         if notes:
             attrs["note"] = "; ".join(notes)
         return attrs
+
+
+def _between(value: object, most: float) -> bool:
+    """Whether it is a number above 0 and below `most`."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < most
 
 
 def _pixel(calibration: Calibration) -> tuple[float, float] | None:

@@ -20,6 +20,8 @@ from .model import Model
 
 BORDER = 2
 """Places along the edge of a padded slice that give no candidate, as in the official package."""
+LIMITS = (np.float32(-1.0), np.float32(2.0))
+"""Normalised greys beyond these are no part of a picture; 0 and 1 are percentiles 1 and 99.8."""
 PEAK = 3
 """Places a side in which the fast reduction keeps only the most probable."""
 
@@ -95,8 +97,11 @@ class Maps:
 def star_maps(
     images: Sequence[np.ndarray] | np.ndarray, model: Model, scale: float = 1.0
 ) -> Iterator[Maps]:
-    """Ask the network about each slice of `images` [n, y, x], enlarged by `scale`."""
-    seen = np.stack([model.scaled(normalised(image), scale) for image in images])
+    """Ask the network about each slice of `images` [n, y, x], enlarged by `scale`.
+
+    Normalised, and clipped to LIMITS before it is resampled: a hot pixel would be smeared.
+    """
+    seen = np.stack([model.scaled(np.clip(normalised(image), *LIMITS), scale) for image in images])
     for prob, dist in model.answers(seen):
         yield Maps(prob, dist, model.grid, scale, model.net.config.block)
 

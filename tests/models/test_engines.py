@@ -49,6 +49,10 @@ def test_engines_that_cannot_be_are_refused() -> None:
         engine(network(CONFIGS[0]), "steam")
     with pytest.raises(ValueError, match="computes on the CPU, not on cuda"):
         engine(network(CONFIGS[0]), "openvino", device="cuda")
+    with pytest.raises(ValueError, match="device is auto, cpu, cuda or cuda:NUMBER, not 'warp'"):
+        engine(network(CONFIGS[0]), device="warp")
+    with pytest.raises(ValueError, match="torch sees no GPU for the device 'cuda:999' here"):
+        engine(network(CONFIGS[0]), device="cuda:999")
 
 
 def test_many_small_images_and_one_large_give_the_same_as_alone(

@@ -100,6 +100,7 @@ def test_turned_and_inverted_slices_give_the_same_particles() -> None:
         (255 - image, labels),
         (image[::-1], labels[::-1]),
         (image.astype(np.float32) * 1e-6 - 3, labels),
+        (image.astype(np.float32) * 1e-30, labels),
         (image.astype(np.uint16) * 200, labels),
     ):
         assert good(true, ParticleFinder(particle_px=32)(changed[None], UNKNOWN))
@@ -145,6 +146,9 @@ def test_saturated_and_not_finite_pixels_are_survived_and_said() -> None:
     said = ParticleFinder(particle_px=32)(np.minimum(image, 120)[None], UNKNOWN)
     assert "brightest grey: it is saturated" in said.attrs["note"]
     assert good(labels, said)
+    hot = image.astype(np.uint16)
+    hot[np.random.default_rng(1).random(hot.shape) < 3e-4] = 65535
+    assert good(labels, ParticleFinder()(hot[None], UNKNOWN))
     holed = image.astype(float)
     holed[5:9, 50:60] = np.nan
     holed[100, 3] = np.inf
@@ -199,11 +203,13 @@ def test_what_cannot_be_analysed_is_said() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"particle_um": -1.0}, "particle_um must be above 0"),
+        ({"particle_um": -1.0}, "particle_um must be a number above 0"),
         ({"particle_px": 5.0, "particle_um": 1.0}, "not both"),
         ({"probability": 1.5}, "probability must lie between 0 and 1"),
         ({"overlap": 0.0}, "overlap must lie between"),
         ({"engine": "steam"}, "engine is auto, torch, openvino"),
+        ({"particle_px": "large"}, "particle_px must be a number above 0, not 'large'"),
+        ({"exact": "no"}, "exact is true or false, not 'no'"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], words: str) -> None:
