@@ -55,6 +55,9 @@ class ParticleFinder:
     """Compute in bfloat16. Not given: on a GPU, and on processors made for it (AMX, for one)."""
     device: str = "auto"
     """cpu, cuda, or auto: the GPU where there is one."""
+    slice_um: float | None = None
+    """From one slice of a volume to the next, um, for what grows over a run; slices of other views
+    tell it by their pixels."""
     network: bool = False
     """Whether network evolution of the particles of the volume is told too, as the volume grows."""
     maps: bool = True
@@ -63,7 +66,7 @@ class ParticleFinder:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
-        for name in ("particle_um", "particle_px"):
+        for name in ("particle_um", "particle_px", "slice_um"):
             value = getattr(self, name)
             if value is not None and not _between(value, float("inf")):
                 raise ValueError(f"{name} must be a number above 0, not {value!r}")
@@ -105,8 +108,9 @@ class ParticleFinder:
     def over_run(self, calibration: Calibration) -> dict[str, ParticleVolume | ParticleNetwork]:
         """Say what grows over a run: the volume that the slices are of, and its network."""
         del calibration  # every slice says its own
-        grows: dict[str, ParticleVolume | ParticleNetwork] = {"volume": ParticleVolume()}
-        return grows | ({"network": ParticleNetwork()} if self.network else {})
+        volume = ParticleVolume(slice_um=self.slice_um)
+        grows: dict[str, ParticleVolume | ParticleNetwork] = {"volume": volume}
+        return grows | ({"network": ParticleNetwork(volume)} if self.network else {})
 
     def _diameter(
         self, slices: Sequence[np.ndarray], network: Model, pixel: tuple[float, float] | None

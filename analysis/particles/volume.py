@@ -41,6 +41,8 @@ class ParticleVolume:
 
     fusion: Fusion = field(default_factory=Fusion)
     linking: Linking = field(default_factory=Linking)
+    slice_um: float | None = None
+    """From one xy slice to the next; slices of other views tell it by their pixels."""
 
     def start(self) -> Sections:
         """Begin: no slice."""
@@ -88,6 +90,8 @@ class ParticleVolume:
         kept, extent = agreed(state)
         if not len(kept):
             return None
+        if self.slice_um is not None and not extent.pixel[0]:
+            extent = replace(extent, pixel=(self.slice_um, *extent.pixel[1:]))
         voxels = float(np.prod(extent.shape, dtype=float))
         coarsest = max(1, int(np.ceil(np.cbrt(voxels / SHOWN))))
         if len({one.view for one in kept}) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...analysis import operators
-from ...analysis.particles import ParticleFinder
+from ...analysis.particles.finder import ParticleFinder
 from ...analysis.particles.model import card_of
 from ...stream.messages import Result
 from .columns import columns_of, rows_of

@@ -23,7 +23,7 @@ from beamside.services.batch.items import Gathered, Item, gather
 from beamside.services.batch.particle_settings import Following, parted
 from beamside.services.batch.particle_volume import VolumeBatch, is_volume
 from beamside.services.batch.store import Store
-from beamside.services.batch.technique import Batch, Done, Once, StoppedError, Wish
+from beamside.services.batch.technique import Batch, Done, Once, StoppedError, Wish, load
 from beamside.services.cli import main
 from beamside.stream.labelled import read_labelled
 from beamside.stream.messages import Result
@@ -229,3 +229,9 @@ def test_settings_are_parted_and_unknown_ones_go_to_the_analysis() -> None:
 def test_settings_that_can_not_be_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parted(settings)
+
+
+def test_the_technique_is_there_by_its_name() -> None:
+    made = load("particles", {"probability": 0.4, "closing": 0.5})
+    assert (made.name, made.settings["probability"]) == ("particles", 0.4)
+    assert made.fingerprint()["model_sha256"]

@@ -56,7 +56,7 @@ export function App() {
     ...{ name: settings.name, setName, mayChange },
     ...{ someone: words.measure.someone, noAnswer: words.noAnswer },
   });
-  const layout = address.layout ?? techniqueOf(shown.result?.analysis ?? notice?.status.analysis).layout;
+  const layout = address.layout ?? techniqueOf(address.analysis ?? shown.result?.analysis ?? notice?.status.analysis).layout;
   const steered = cellsOf(read(layout)).some(({ show }) => show === 'steering');
   const toggleSteering = () =>
     onLayout(write(steered ? without(read(layout), 'steering') : added(read(layout), 'steering', 6)));

@@ -47,7 +47,7 @@ export const Desk = memo(function Desk(props: Props) {
   const [wants, want] = useWants();
   const latest = useRef<Shown>(EMPTY);
   const time = useTime(spot, onSpot, run, () => latest.current);
-  const technique = techniqueOf(latest.current.result?.analysis ?? analysed);
+  const technique = techniqueOf(analysis ?? latest.current.result?.analysis ?? analysed);
   const look = useCallback(
     (variable: string): Look => sane(settings.looks[variable], technique.looks?.[variable]),
     [settings.looks, technique],
