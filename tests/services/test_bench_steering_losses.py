@@ -35,7 +35,7 @@ def judged(recorded: Events, archived: int = 6, missing: int = 0) -> dict[str, A
 
 def test_a_scan_that_was_rewound_has_lost_nothing() -> None:
     assert judged(events())["lost"] == 0
-    assert judged(events(), archived=5, missing=1)["lost"] == 0
+    assert judged(events(), archived=5, missing=1)["frames_unaccounted"] == 0
 
 
 def swapped(recorded: Events) -> None:
@@ -62,5 +62,5 @@ def test_what_must_not_happen_is_found_out(harm: Callable[[Events], Any], lost: 
     assert judged(recorded)["lost"] == lost
 
 
-def test_a_frame_that_nobody_tells_of_is_lost() -> None:
-    assert judged(events(), archived=5)["lost"] == 1
+def test_a_frame_that_nobody_tells_of_is_counted() -> None:
+    assert judged(events(), archived=5)["frames_unaccounted"] == 1
