@@ -35,6 +35,8 @@ from .settings import Settings
 
 log = logger("gatherer")
 IDLE_MS = 100
+START_S = 60.0
+"""Ingest may need so long to start; until it has heard that nothing grows it waits for us."""
 SOON_S = 2.0
 """What has grown is published so often at most ..."""
 SHARE = 0.05
@@ -51,7 +53,7 @@ def run(plan: Plan, life: Life, name: str) -> int:
     grows = hasattr(operator, "over_run")
     desk = DeskReader(plan.desk, GATHER, name, 0, grows=grows)
     if not grows:
-        desk.close()
+        desk.close(START_S)
         return NOTHING_TO_DO
     which = int(name.rpartition("-")[2])
     gatherer = Gatherer(settings, operator, desk, (which, analysis.gatherers))

@@ -155,7 +155,7 @@ class DeskReader:
         """Whether to end: dismissed, alone, or told to stop while nothing comes any more."""
         return self.dismissed or life.orphaned or (life.stopping and self.idle_s > LAST_WAIT_S)
 
-    def close(self) -> None:
+    def close(self, linger_s: float = 5.0) -> None:
         """Let the last answers out, then close."""
-        self.socket.close(5000)
+        self.socket.close(int(linger_s * 1000))
         self._views.close()

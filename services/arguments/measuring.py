@@ -19,7 +19,7 @@ def bench(commands: Commands) -> None:
         "case",
         nargs="*",
         help="which (default: all): stream, raw, hrtem, latency, spool, particles, service, "
-        "steering, viewer; volume, hrtem-gpu only when named",
+        "steering, viewer; volume, hrtem-gpu, steering-losses only when named",
     )
     sub.add_argument(
         "--minutes", type=float, help="that fifty viewers look on, of viewer (default: 15 s)"

@@ -28,9 +28,10 @@ NAMES = (
     "volume",
     "service",
     "steering",
+    "steering-losses",
     "viewer",
 )
-ASKED = ("hrtem-gpu", "volume")
+ASKED = ("hrtem-gpu", "steering-losses", "volume")
 """Those that are measured only when asked for."""
 
 
@@ -87,6 +88,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .steering import measure as measure_steering
 
             yield from measure_steering(args.frames)
+        elif name == "steering-losses":
+            from .steering_losses import losses
+
+            yield losses(args.frames)
         elif name == "volume":
             from .particle_volume import measure_volume
 
