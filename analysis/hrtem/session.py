@@ -156,7 +156,7 @@ def _images(state: Session) -> dict[str, Variable]:
     nm = {"units": "nm"}
     table = ("image", "phase")
     return {
-        "image_number": (("image",), state.number, {"long_name": "number of the frame"}),
+        "image_frame": (("image",), state.number, {"long_name": "number of the frame"}),
         "image_y": (("image",), state.y, {"long_name": "centre on the stage", **nm}),
         "image_x": (("image",), state.x, {"long_name": "centre on the stage", **nm}),
         "image_area": (

@@ -179,5 +179,5 @@ def test_what_the_mapper_says_of_real_pixels_can_be_added() -> None:
     frames = frames.assign_coords(stage_y=("frame", [0.0, np.nan]), stage_x=("frame", [5.0, 0.0]))
     found = session([(frames, [7, 8])], SessionMap())
     assert found.attrs["frames_placed"] == 1
-    assert list(found["image_number"].values) == [7, 8]
+    assert list(found["image_frame"].values) == [7, 8]
     assert found["phase_map"].dims == ("y", "x")
