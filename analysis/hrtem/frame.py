@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..operators import AnalysisError
+from .bare import bare
 from .candidates import Candidates
 from .complete import complete
 from .correction import Correction
@@ -126,8 +127,8 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     flipped = _flipped(view, power) if limits.calibrated and twice is None else None
     seen, spectra, single = look(view, limits.optics)
     found = detect(view, seen, single, spectra, limits.optics, flipped)
-    inside = _inside(view, found, grid, limits)
     grain = group(found.regions.mask)
+    inside = _inside(view, found, grain, grid, limits)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
     found, grain, grains = complete(
         view, found, grain, grains, known, spectra, limits.optics, flipped
@@ -180,15 +181,12 @@ def _check_field(shape: tuple[int, ...], limits: Limits) -> None:
         )
 
 
-def _inside(view: View, found: Reflections, grid: Grid, limits: Limits) -> np.ndarray:
-    """Specimen on the pixels of the maps.
-
-    A crystal with nothing amorphous about it has only its fringes: where all of a reflection's
-    region seems to be vacuum, it is a crystal.
-    """
+def _inside(
+    view: View, found: Reflections, grain: np.ndarray, grid: Grid, limits: Limits
+) -> np.ndarray:
+    """Specimen on the pixels of the maps; crystals with nothing amorphous about them are of it."""
     window, samples = limits.windows[0], found.plane.shape
-    mask = found.regions.mask
-    fringed = upsampled(union(mask, samples), grid) >= 0.5
+    fringed = upsampled(union(found.regions.mask, samples), grid) >= 0.5
     ratio = contrast(
         view,
         grid.shape,
@@ -199,10 +197,8 @@ def _inside(view: View, found: Reflections, grid: Grid, limits: Limits) -> np.nd
     )
     sigma = [SMOOTH * window * n / size for n, size in zip(grid.shape, grid.size, strict=True)]
     inside = specimen(ratio, fringed, 0.15 * window**2 / grid.pixel_area, (sigma[0], sigma[1]))
-    coarse = Grid(samples, grid.size)
-    share = (mask @ upsampled(inside, coarse).ravel()) / np.maximum(mask.sum(axis=1), 1)
-    bare = union(mask[np.flatnonzero(share < 0.1)], samples)
-    return np.asarray(inside | (upsampled(bare, grid) >= 0.5))
+    crystals = bare(found, grain, upsampled(inside, Grid(samples, grid.size)))
+    return np.asarray(inside | (upsampled(crystals, grid) >= 0.5))
 
 
 def _profile(spectra: list[Spectra], limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
