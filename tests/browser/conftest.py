@@ -18,6 +18,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
+from beamside.services.settings import AnalysisSettings
 from beamside.services.viewer import Server, ViewState, create_app
 from beamside.stream.messages import Frame, Pixels, Result, RunStart
 
@@ -230,13 +231,27 @@ class Service:
 
     async def _open(self) -> None:
         self.state = ViewState()
-        app = create_app(self.state, token=self.token, act=self._act, steer=self._steer)
+        app = create_app(
+            self.state,
+            token=self.token,
+            act=self._act,
+            steer=self._steer,
+            choose=self._choose,
+            analysis=AnalysisSettings(name="quality"),
+        )
         self.server = Server(app, port=self.port)
         self.port = await self.server.start()
 
     async def _act(self, wish: dict[str, Any]) -> dict[str, Any]:
         self.wishes.append(wish)
         return {"event": {"event": wish["action"], "by": wish["by"], "correction": []}}
+
+    async def _choose(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Take up settings or a region, as ingest does."""
+        self.wishes.append(wish)
+        chosen = {"settings": wish.get("settings", {}), "revision": 1, "roi": wish.get("roi")}
+        self.state.take({**self.state.status, "choices": {**chosen, "events": []}})
+        return {"event": {"event": wish["kind"], "by": wish["by"]}}
 
     async def _steer(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Grant it, as ingest does."""

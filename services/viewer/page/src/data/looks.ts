@@ -1,6 +1,5 @@
 /** How values become colours: window, scale and colour map, for each variable, remembered. */
 import {
-  interpolateBlues,
   interpolateCividis,
   interpolateGreys,
   interpolateInferno,
@@ -22,7 +21,6 @@ const INTERPOLATORS = {
   Magma: interpolateMagma,
   Plasma: interpolatePlasma,
   Turbo: interpolateTurbo,
-  Blues: (t: number) => interpolateBlues(1 - t),
   PuOr: interpolatePuOr,
   RdBu: interpolateRdBu,
 };
@@ -50,7 +48,6 @@ export const COLOURS: [ColorMap, string][] = [
   ['Magma', 'Magma'],
   ['Plasma', 'Plasma'],
   ['Turbo', 'Turbo'],
-  ['Blues', 'Blues'],
   ['PuOr', 'Purple to orange'],
   ['RdBu', 'Red to blue'],
 ];

@@ -2,6 +2,7 @@
 import { useCallback, useMemo, useState } from 'react';
 import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
+import type { Measured } from '../data/measure';
 import { pathOf, placeOf, useSteering } from '../data/steering';
 import { numbersOf, type Named } from '../data/views';
 import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
@@ -53,7 +54,9 @@ export function PicturePanel(props: {
   const dims = dimsOf(named);
   const [map, rowMaps] = useMaps(scene, dims, picture);
   const drawing = scene.tool !== 'look';
-  const draw = useDraw(scene, variable, picture);
+  const [draft, setDraft] = useState<Measured>();
+  const draw = useDraw(scene, variable, picture, setDraft);
+  const shape = draft ?? scene.measured;
   const central = picture && reciprocal(picture.x.units) !== undefined;
   const minus = !variable && scene.pinned && fits(scene.pinned, picture) ? scene.pinned : undefined;
   const hover = (at: Point | undefined) => {
@@ -126,7 +129,7 @@ export function PicturePanel(props: {
           {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
           {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
           {named && <SteeredPath dims={dims} />}
-          {scene.measured?.variable === variable && <Shape measured={scene.measured} picture={picture} />}
+          {shape?.variable === variable && <Shape measured={shape} picture={picture} />}
         </Raster>
       ) : (
         <p className="empty">{words.noPicture}</p>
@@ -228,11 +231,21 @@ function nearest(scene: Used, dimY: string, dimX: string, picture: Picture, at: 
 }
 
 /** Turns what is drawn into what is measured, in pixels of the whole image. */
-function useDraw(scene: Used, variable: string, picture: Picture | undefined) {
+function useDraw(
+  scene: Used,
+  variable: string,
+  picture: Picture | undefined,
+  setDraft: (draft: Measured | undefined) => void,
+) {
   const { tool, measure } = scene;
   return useCallback(
-    (from: Point, to: Point) => {
+    (from: Point, to: Point, done: boolean) => {
       if (!picture) return;
+      // not before it is drawn: the panel that opens moves the picture
+      const tell = (what: Measured) => {
+        setDraft(done ? undefined : what);
+        if (done) measure(what);
+      };
       const y = [from.y, to.y].map((at) => fullIndex(picture, 'y', at));
       const x = [from.x, to.x].map((at) => fullIndex(picture, 'x', at));
       const [y0 = 0, y1 = 0] = y;
@@ -240,13 +253,14 @@ function useDraw(scene: Used, variable: string, picture: Picture | undefined) {
       if (tool === 'line') {
         // the middle of the first pixel is 0 for the service, 0.5 from its edge here
         const line = [y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5] as [number, number, number, number];
-        return measure({ kind: 'line', variable, line });
+        return tell({ kind: 'line', variable, line });
       }
       const [ny, nx] = picture.full;
       const low = (a: number, b: number) => Math.max(0, Math.floor(Math.min(a, b)));
       const high = (a: number, b: number, n: number) => Math.min(n, Math.ceil(Math.max(a, b)));
       const box = [low(y0, y1), low(x0, x1), high(y0, y1, ny), high(x0, x1, nx)] as [number, number, number, number];
-      if (box[2] > box[0] && box[3] > box[1]) measure({ kind: 'box', variable, box });
+      if (box[2] > box[0] && box[3] > box[1]) tell({ kind: 'box', variable, box });
+      else if (done) setDraft(undefined);
     },
     [tool, measure, variable, picture],
   );

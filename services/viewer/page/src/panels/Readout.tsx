@@ -86,7 +86,7 @@ function useExact({ picture, variable, slices }: Props, full: [number, number] |
     if (!address) return;
     const timer = window.setTimeout(() => {
       askJson<Value>(address).then(
-        ({ value }) => setGot({ address, value: typeof value === 'number' ? value : undefined }),
+        ({ value }) => setGot({ address, value: typeof value === 'number' ? value : Number.NaN }),
         () => setGot({ address, value: undefined }),
       );
     }, REST_MS);
