@@ -16,13 +16,13 @@ from .background import Background
 from .candidates import Candidates
 from .crop import View
 from .detect import Optics, Reflections, Spectra
-from .envelopes import envelopes
+from .envelopes import envelopes_within
 from .grains import Grains
 from .lattice import LOCAL, errors, lattices
 from .lens import Flipped
 from .peaks import SLACK
 from .refine import Refined, glance, k_sigma, refine
-from .regions import Regions
+from .regions import Regions, bounds
 
 Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
 """Along y and along x."""
@@ -169,9 +169,10 @@ def _join(
     at = found.regions
     level = spectra[0].background.at(at.y[parent], at.x[parent], ky, kx)
     noise = level * found.plane.noise_gain
-    power = envelopes(found.plane, ky, kx).reshape(len(ky), -1)
-    inside = at.mask[parent].toarray() > 0
-    peak = np.where(inside, power, 0).max(axis=1) / noise
+    inside = [at.mask.indices[at.mask.indptr[n] : at.mask.indptr[n + 1]] for n in parent]
+    boxes = [bounds(places, found.plane.shape) for places in inside]
+    powers = envelopes_within(found.plane, ky, kx, boxes)
+    peak = np.array([power.max() for power in powers]) / noise
     return Reflections(
         np.concatenate([found.ky, ky]),
         np.concatenate([found.kx, kx]),

@@ -133,7 +133,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     found, grain, grains = complete(
         view, found, grain, grains, known, spectra, limits.optics, flipped
     )
-    at = grain_map(strengths(found, grain, len(grains), limits.workers), inside, grid)
+    at = grain_map(strengths(found, grain, len(grains)), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     label = grains.classes(limits.label_above, limits.label_row_above)
     classes, confidence = label_maps(at, inside, label, grains.probability)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
 
 from .detect import Reflections
-from .envelopes import envelopes
+from .envelopes import Box, envelopes_within
+from .regions import bounds
 
 VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
 """The classes before the candidates."""
@@ -18,8 +20,8 @@ over the grain, which is below the quantile PLATEAU that the plateau is measured
 PLATEAU = 0.85
 RIM = 2
 """Last pixels of the specimen that belong to no grain: the lens carries fringes over the edge."""
-CHUNK = 16
-"""Reflections whose fringes are mapped at a time; bounds the memory."""
+REACH = 2
+"""Samples about the regions of a grain that may be the grain's."""
 MOST = 3
 """Reflections of a grain whose fringes are mapped: those of the greatest `_weight`."""
 SHARPER = 0.5
@@ -45,42 +47,67 @@ class Grid:
         return self.size[0] * self.size[1] / (self.shape[0] * self.shape[1])
 
 
-def strengths(found: Reflections, grain: np.ndarray, many: int, workers: int = 1) -> np.ndarray:
+def strengths(found: Reflections, grain: np.ndarray, many: int) -> np.ndarray:
     """Mean fringe amplitude of each grain over its plateau, float32 [grain, y, x] on the samples.
 
     What is far from all regions of a grain is another grain with the same k: 0 there.
     """
-    ny, nx = found.plane.shape
-    total = np.zeros((many, ny, nx), np.float32)
-    near = np.zeros((many, ny * nx), bool)
+    total = np.zeros((many, *found.plane.shape), np.float32)
     weight = _weight(found, grain)
     share = weight / np.maximum(np.bincount(grain, weight, many)[grain], 1e-12)
     mask = found.regions.mask
     sharp = replace(found.plane, blur=SHARPER * found.plane.blur)
     noise = found.noise * (sharp.noise_gain / found.plane.noise_gain)
     used = np.flatnonzero(weight)
-    for start in range(0, len(used), CHUNK):
-        rows = used[start : start + CHUNK]
-        power = envelopes(sharp, found.ky[rows], found.kx[rows], workers)
-        power -= noise[rows, None, None].astype(np.float32)
-        amplitude = np.sqrt(np.maximum(power, 0, out=power), out=power)
-        for n, row in enumerate(rows):
-            inside = mask.indices[mask.indptr[row] : mask.indptr[row + 1]]
-            plateau = _quantile(amplitude[n].ravel()[inside], PLATEAU)
-            total[grain[row]] += amplitude[n] * np.float32(share[row] / max(plateau, 1e-12))
-            near[grain[row], inside] = True
-    total *= _wider(_wider(near.reshape(total.shape)))
+    places = {row: mask.indices[mask.indptr[row] : mask.indptr[row + 1]] for row in used.tolist()}
+    boxes, near = _surroundings(places, grain, found.plane.shape)
+    powers = envelopes_within(
+        sharp, found.ky[used], found.kx[used], [boxes[number] for number in grain[used].tolist()]
+    )
+    for (row, own), power in zip(places.items(), powers, strict=True):
+        number = int(grain[row])
+        amplitude = np.sqrt(np.maximum(power - np.float32(noise[row]), 0))
+        plateau = _quantile(amplitude[_inside(own, found.plane.shape, boxes[number])], PLATEAU)
+        amplitude *= np.float32(share[row] / max(plateau, 1e-12))
+        total[number][boxes[number]] += amplitude
+    for number, box in boxes.items():
+        total[number][box] *= near[number]
     return total
 
 
-def _wider(mask: np.ndarray) -> np.ndarray:
-    """Places of `mask`[grain, y, x] and their four neighbours."""
-    wide = mask.copy()
-    wide[:, 1:] |= mask[:, :-1]
-    wide[:, :-1] |= mask[:, 1:]
-    wide[:, :, 1:] |= mask[:, :, :-1]
-    wide[:, :, :-1] |= mask[:, :, 1:]
-    return wide
+def _surroundings(
+    places: Mapping[int, np.ndarray], grain: np.ndarray, shape: tuple[int, int]
+) -> tuple[dict[int, Box], dict[int, np.ndarray]]:
+    """Give for each grain the box about the flat `places` of its rows, and what is near them."""
+    every: dict[int, list[np.ndarray]] = {}
+    for row, own in places.items():
+        every.setdefault(int(grain[row]), []).append(own)
+    boxes, near = {}, {}
+    for number, parts in every.items():
+        own = np.concatenate(parts)
+        boxes[number] = bounds(own, shape, REACH)
+        covered = np.zeros(shape, bool)[boxes[number]]
+        covered[_inside(own, shape, boxes[number])] = True
+        near[number] = _wider(covered, REACH)
+    return boxes, near
+
+
+def _inside(places: np.ndarray, shape: tuple[int, int], box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Flat places of the plane as those of a box."""
+    y, x = np.divmod(places, shape[1])
+    return y - box[0].start, x - box[1].start
+
+
+def _wider(mask: np.ndarray, steps: int) -> np.ndarray:
+    """Places of `mask`[y, x] and all that are so many steps along y and x from one of them."""
+    for _ in range(steps):
+        wide = mask.copy()
+        wide[1:] |= mask[:-1]
+        wide[:-1] |= mask[1:]
+        wide[:, 1:] |= mask[:, :-1]
+        wide[:, :-1] |= mask[:, 1:]
+        mask = wide
+    return mask
 
 
 def _quantile(values: np.ndarray, part: float) -> float:

@@ -67,7 +67,8 @@ class Tally:
     @classmethod
     def start(cls, above: float, bins: Rings) -> Tally:
         """Begin: nothing was seen."""
-        return cls(above, *np.zeros((2, bins.k.size), np.float32), [])
+        many = bins.k.size
+        return cls(above, np.zeros(many, np.float32), np.zeros(many, np.float32), [])
 
     def see(self, tile: int, z: np.ndarray) -> None:
         """Take the `z` [bin] of a tile."""

@@ -129,6 +129,15 @@ def _maxima(power: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray((power[row, y, x][:, None] > beside).all(axis=1))
 
 
+def bounds(places: np.ndarray, shape: tuple[int, int], margin: int = 0) -> tuple[slice, slice]:
+    """Smallest box (y, x) of a plane of `shape` that holds the flat `places` and their margin."""
+    y, x = np.divmod(places, shape[1])
+    return (
+        slice(max(int(y.min()) - margin, 0), int(y.max()) + margin + 1),
+        slice(max(int(x.min()) - margin, 0), int(x.max()) + margin + 1),
+    )
+
+
 def union(mask: scipy.sparse.csr_array, shape: tuple[int, int]) -> np.ndarray:
     """Where any of the regions of `mask` is, bool [y, x]."""
     covered = np.zeros(shape[0] * shape[1], bool)

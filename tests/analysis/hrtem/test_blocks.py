@@ -7,6 +7,8 @@ import pytest
 
 from beamside.analysis.hrtem import maps, pixels, refine
 from beamside.analysis.hrtem.crop import fourier_crop
+from beamside.analysis.hrtem.envelopes import envelopes, envelopes_within, plane
+from beamside.analysis.hrtem.regions import bounds
 from beamside.analysis.hrtem.spectrum import power_spectrum
 from beamside.analysis.hrtem.tiles import hann, tile_power, tiling
 
@@ -59,12 +61,25 @@ def test_sums_over_blocks_are_the_waves_times_the_pixels() -> None:
         assert abs(total[n] - wanted) < 1e-5 * np.abs(part).sum()
 
 
-def test_a_wider_mask_has_the_four_neighbours_of_each_place() -> None:
-    mask = np.zeros((2, 5, 4), bool)
-    mask[0, 0, 3] = mask[1, 2, 1] = True
-    wide = maps._wider(mask)
-    assert wide.sum() == 3 + 5
-    assert wide[0, 0, 2:].all()
-    assert wide[0, 1, 3]
-    assert wide[1, 1:4, 1].all()
-    assert wide[1, 2, :3].all()
+def test_envelopes_within_boxes_are_those_of_the_plane() -> None:
+    source = plane(fourier_crop(noise((300, 260)), PIXEL, 8.3), 0.3, 0.6)
+    ky, kx = np.array([2.5, -3.1, 0.3]), np.array([3.3, 4.0, 0.1])
+    boxes = [(slice(2, 9), slice(0, 30)), (slice(5, 6), slice(3, 8)), (slice(0, 200), slice(4, 9))]
+    whole = envelopes(source, ky, kx)
+    for power, full, box in zip(envelopes_within(source, ky, kx, boxes), whole, boxes, strict=True):
+        np.testing.assert_allclose(power, full[box], rtol=1e-3, atol=1e-4 * full.max())
+
+
+def test_bounds_hold_places_and_margin_and_end_with_the_plane() -> None:
+    places = np.ravel_multi_index(([1, 4], [7, 2]), (10, 8))
+    assert bounds(places, (10, 8)) == (slice(1, 5), slice(2, 8))
+    box = bounds(places, (10, 8), 2)
+    assert np.zeros((10, 8))[box].shape == (7, 8)
+
+
+def test_a_wider_mask_has_what_is_some_steps_away() -> None:
+    mask = np.zeros((5, 6), bool)
+    mask[0, 4] = True
+    assert maps._wider(mask, 1).sum() == 4
+    y, x = np.indices(mask.shape)
+    assert np.array_equal(maps._wider(mask, 2), y + np.abs(x - 4) <= 2)

@@ -23,7 +23,7 @@ def test_images_on_a_gpu_are_cropped_tiled_and_inverted_there_with_the_same_resu
     there = PhaseMapper()(cupies.Array(image), CALIBRATION)  # type: ignore[arg-type]
     assert done["rfft2"] >= 3  # the crop, and the tiles of two lengths
     assert done["irfft2"] == 2  # and with the signs of the lens turned back
-    assert done["ifft2"] >= 2  # envelopes for detection and for the map
+    assert done["ifft2"] >= 2  # envelopes of both images
     assert here.sizes["spot"] > 10
     assert there.sizes == here.sizes
     for name in ("spot_d", "spot_snr", "spot_y", "grain_posterior", "profile_max"):
