@@ -56,8 +56,18 @@ def test_colours_become_grey_and_it_is_said(tmp_path: Path, mode: str) -> None:
     (picture.quantize() if mode == "P" else picture.convert(mode)).save(path)
     start, image = read(path)
     assert "made grey" in start.metadata["note"]
+    assert "100% of it has colours" in start.metadata["note"]
     assert image.shape == (6, 8)
     assert np.abs(image.astype(float) - 0.299 * 200).max() < 4
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_grey_that_was_saved_in_colours_is_told_from_colours(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64)).astype("u1")
+    Image.fromarray(np.stack([noise] * 3, axis=-1)).save(tmp_path / name, quality=60)
+    start, image = read(tmp_path / name)
+    assert "saved in colours, but grey" in start.metadata["note"]
+    assert np.abs(image.astype(int) - noise).mean() < (1 if name == "a.png" else 40)
 
 
 @pytest.mark.parametrize("mode", ["LA", "1"])
