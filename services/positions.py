@@ -64,17 +64,28 @@ class Positions:
         for run, rows in self._fresh.items():
             self._publish(run, rows)
         self._fresh.clear()
-        if self._documents.refused["pickle"]:
-            self._ingest.alarms["documents"] = (
-                f"{self._documents.refused['pickle']} of bluesky's documents came as pickles, which"
-                " are not opened: set serializer=orjson.dumps at its Publisher"
+        if words := self._complaint(self._documents.refused):
+            self._ingest.alarms["documents"] = words
+
+    def _complaint(self, refused: Counter[str]) -> str:
+        """What is wrong with the documents, and what to do; the gravest only."""
+        if pickles := refused["pickle"]:
+            return (
+                f"{pickles} of bluesky's documents came as pickles, which are not opened: set "
+                "serializer=orjson.dumps at its Publisher"
             )
+        if malformed := self._joiner.left_out["malformed"] + refused.total():
+            return f"{malformed} of bluesky's documents are malformed and were left out"
+        if strays := self.counts["no_run"]:
+            return (
+                f"{strays} of bluesky's events name a run that the detector does not know: put "
+                "beamside_run into the plan's metadata, or name its column in documents.run"
+            )
+        return ""
 
     def _place(self, placed: Placed, since: float) -> None:
         open_runs = self._ingest.ledger.runs
         run = next((name for name in placed.runs if name in open_runs), None)
-        if not placed.runs and open_runs:
-            run = next(reversed(open_runs))
         if run is not None:
             self._fresh[run][placed.frame] = placed.facts
             self.counts["joined"] += 1

@@ -84,6 +84,34 @@ def test_a_stream_that_starts_late_is_counted_and_taken_up_with_the_next_run() -
     assert joiner.take("event", event(4, {"camera_frame": 4}))
 
 
+@pytest.mark.parametrize("frame", [-3, 2.7, True, "1", 10**22, 1 << 40, None])
+def test_a_frame_has_a_whole_number_that_the_wire_can_carry(frame: Any) -> None:
+    joiner = Joiner()
+    begin(joiner)
+    page = {
+        "descriptor": "d", "seq_num": [1, 2, 3], "time": [0.0, 1.0, 2.0],
+        "data": {"camera_frame": [5, frame, 6.0], "energy": [1, 2, 3]},
+    }  # fmt: skip
+    assert [p.frame for p in joiner.take("event_page", page)] == [5, 6]
+    assert joiner.left_out["malformed"] == 1
+
+
+def test_the_counter_that_has_its_run_beside_it_is_believed() -> None:
+    joiner = Joiner()
+    begin(joiner)
+    row = {"camera_frame": 41, "beamside_frame": 3, "beamside_run": "9"}
+    (placed,) = joiner.take("event", event(1, row))
+    assert (placed.runs, placed.frame) == (("9",), 3)
+
+
+def test_which_run_it_was_is_not_guessed() -> None:
+    joiner = Joiner()
+    joiner.take("descriptor", {"uid": "d", "run_start": "unheard", "data_keys": KEYS})
+    assert joiner.take("event", event(1, {"camera_frame": 3})) == []
+    assert joiner.left_out["late"] == 1
+    assert joiner.take("event", event(2, {"camera_frame": 4, "camera_run": "9"}))
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
