@@ -47,8 +47,10 @@ def test_scans_that_share_a_run_are_told_apart_on_the_same_axes() -> None:
     places = [(0.0, 0.0), (0.0, 5.0), (10.0, 0.0), (10.0, 5.0)]
     data = said(places, [1, 2, 3, 4]).assign_coords(scan=("frame", [1.0, 2.0, 1.0, 1.0]))
     found = grid.finish(grid.add(grid.start(), data, [0, 1, 2, 3]))
-    assert np.array_equal(found["mean_map_1"], [[1, np.nan], [3, 4]], equal_nan=True)
-    assert np.array_equal(found["mean_map_2"], [[np.nan, 2], [np.nan, np.nan]], equal_nan=True)
+    assert np.array_equal(found["mean_map_1"], np.array([[1, np.nan], [3, 4]]), equal_nan=True)
+    assert np.array_equal(
+        found["mean_map_2"], np.array([[np.nan, 2], [np.nan, np.nan]]), equal_nan=True
+    )
     assert found["visit_scan"].values.tolist() == [1, 2, 1, 1]
     assert "scan 2" in found["mean_map_2"].attrs["long_name"]
 
