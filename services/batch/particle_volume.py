@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,6 +119,11 @@ class VolumeBatch:
             self.joined = self._join(joining, sections, digest.hexdigest()[:24], made, steps)
             if self.joined.sizes.get("particle"):
                 self._measure(made, steps)
+            else:
+                self.notes.append(
+                    f"no particle was found in {len(sections)} slices: are they blank, or the "
+                    "particles of another size? --set particle_um=9 or particle_px=90 tells it"
+                )
         except AnalysisError as error:
             self.notes.append(str(error))
         finally:
@@ -214,12 +220,13 @@ class Steps:
         self._stop = stop
         self._what = ""
         self._progress: Progress | None = None
+        self._since = time.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """So much of it is done; StoppedError if that is enough."""
         if what != self._what or self._progress is None:
             self.end()
-            self._what, self._progress = what, Progress(what, total)
+            self._what, self._progress = what, Progress(what, total, since=self._since)
         if done:
             self._progress.step()
         if self._stop():
@@ -240,7 +247,7 @@ class Steps:
         """Leave the line of the last work."""
         if self._progress is not None:
             self._progress.end()
-        self._progress, self._what = None, ""
+        self._progress, self._what, self._since = None, "", time.monotonic()
 
 
 @dataclass

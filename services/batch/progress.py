@@ -19,15 +19,23 @@ CLEAR = "\r\x1b[K"
 class Progress:
     """What is done of how much, how fast, how long it takes still."""
 
-    def __init__(self, what: str, total: int, before: int = 0, out: TextIO | None = None) -> None:
-        """`before` of `total` were done by an earlier run."""
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        before: int = 0,
+        out: TextIO | None = None,
+        since: float | None = None,
+    ) -> None:
+        """`before` of `total` were done by an earlier run; work began at `since` (monotonic)."""
         self._what = what
         self._total = total
         self._done = before
         self._failed = 0
         self._out = out or sys.stderr
         self._live = self._out.isatty()
-        self._times: deque[float] = deque([time.monotonic()], RECENT + 1)
+        began = time.monotonic() if since is None else since
+        self._times: deque[float] = deque([began], RECENT + 1)
         self._told = time.monotonic() if not self._live else 0.0
 
     def step(self, *, failed: bool = False) -> None:

@@ -165,6 +165,17 @@ def test_a_volume_without_a_voxel_size_has_labels_but_no_damage(
     assert (wish.out / "labels.nxs").is_file()
 
 
+def test_a_volume_without_particles_says_so(tmp_path: Path) -> None:
+    nothing = np.zeros((9, 12, 12), np.int32)
+    folder = slices(tmp_path / "scan", nothing)
+    wish = Wish((folder,), tmp_path / "report", 1, pixel_size=500.0)
+    volume = VolumeBatch.of(gather([folder], wish.out, None), wish, Following())
+    batch = Batch(wish.out, "scan", volume.gathered, {}, {})
+    volume.results(cut(nothing, volume), batch, kept(wish.out)[0])
+    assert any("no particle was found in 33 slices" in words for words in batch.words)
+    assert not (wish.out / "particles.csv").exists()
+
+
 def test_what_takes_long_ends_when_somebody_says_so(tmp_path: Path, truth: np.ndarray) -> None:
     folder = slices(tmp_path / "scan", truth)
     wish = Wish((folder,), tmp_path / "report", 1)
