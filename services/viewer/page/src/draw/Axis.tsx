@@ -9,6 +9,9 @@ interface AxisProps {
   a: number;
   b: number;
   length: number;
+  /** Where the data are: nothing is written beside them. */
+  from: number;
+  to: number;
   label?: string | undefined;
 }
 
@@ -18,8 +21,10 @@ function ticksAlong(along: 'x' | 'y', a: number, b: number, length: number): num
   return ticksIn([(0 - b) / a, (length - b) / a], length / ROOM[along]);
 }
 
-export const Axis = memo(function Axis({ along, a, b, length, label }: AxisProps) {
-  const ticks = length > 0 ? ticksAlong(along, a, b, length) : [];
+export const Axis = memo(function Axis({ along, a, b, length, from, to, label }: AxisProps) {
+  const slack = 1e-9 * Math.abs(to - from);
+  const all = length > 0 ? ticksAlong(along, a, b, length) : [];
+  const ticks = all.filter((tick) => tick >= from - slack && tick <= to + slack);
   return (
     <svg className={`axis ${along}`} aria-hidden="true">
       {ticks.map((tick) => {

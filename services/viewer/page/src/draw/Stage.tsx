@@ -59,7 +59,7 @@ export function Stage(props: Props) {
   return (
     <StageContext.Provider value={stage}>
       <div className={`stage${axes ? '' : ' bare'}`}>
-        {axes && <Axis along="y" a={ay} b={by} length={height} />}
+        {axes && <Axis along="y" a={ay} b={by} length={height} from={y0} to={y1} />}
         <div ref={area} className={`area${zoom ? ' zoomed' : ''}${drawing ? ' drawing' : ''}`}>
           {width > 0 && (
             <>
@@ -72,7 +72,7 @@ export function Stage(props: Props) {
             </>
           )}
         </div>
-        {axes && <Axis along="x" a={ax} b={bx} length={width} label={props.xLabel} />}
+        {axes && <Axis along="x" a={ax} b={bx} length={width} from={x0} to={x1} label={props.xLabel} />}
       </div>
     </StageContext.Provider>
   );
