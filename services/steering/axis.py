@@ -50,14 +50,19 @@ class Axis:
         return float(self._get())
 
     def set(self, value: float) -> Waiting:
-        """Begin to move to `value`."""
+        """Begin to move to `value`; what is no number fails and nothing moves."""
         moving = Waiting()
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            moving.end(ValueError(f"{self.name} can't go to {value!r:.40}: it is no number"))
+            return moving
         begun = self._busy.acquire(blocking=False)
         if not (begun or self._halted):
             moving.end(RuntimeError(f"{self.name} is moving already: wait for it first"))
             return moving
-        self._target, self._halted = float(value), False
-        threading.Thread(target=self._move, args=(float(value), moving, begun), daemon=True).start()
+        self._target, self._halted = value, False
+        threading.Thread(target=self._move, args=(value, moving, begun), daemon=True).start()
         return moving
 
     def _move(self, value: float, moving: Waiting, begun: bool) -> None:
@@ -71,8 +76,8 @@ class Axis:
                 error = RuntimeError(
                     f"{self.name} was sent to {value:g} and is at {self.position:g} {self.units}"
                 )
-        except Exception as raised:  # of the instrument's own code: it is the move's end
-            error = raised
+        except BaseException as raised:  # of the instrument's own code: it is the move's end
+            error = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
         self._busy.release()
         moving.end(error)
 

@@ -33,7 +33,7 @@ class Limits:
     @property
     def free(self) -> bool:
         """Whether any value is allowed, also one that is no number."""
-        return (self.low, self.high, self.step) == (-math.inf, math.inf, math.inf)
+        return self == Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,10 @@ class Spent:
         """A move is sent."""
         self.moves += 1
         self._moved.setdefault(axis, deque(maxlen=1)).append(time.monotonic())
-        if isinstance(value, int | float):
-            self.at[axis] = float(value)
+        try:
+            self.at[axis] = _number(axis, value)
+        except RefusedError:  # a free axis may go where no number leads
+            self.at.pop(axis, None)
 
     def wait_s(self, axis: str, limits: Limits) -> float:
         """Seconds until the axis may move again."""
@@ -141,7 +143,7 @@ class Spent:
 
 def _number(axis: str, value: Any) -> float:
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool | str | bytes) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):

@@ -13,6 +13,7 @@ from bluesky.utils import FailedStatus, Msg, MsgGenerator
 
 from .envelope import Envelope, RefusedError, Spent
 from .health import ServiceSignal
+from .held import Held
 from .passing import halted, passing
 from .wheel import Asked, Suggestion, Wheel
 
@@ -35,7 +36,8 @@ def guarded(
     Nothing outside is ever sent to an axis. A step of our plans is one suggestion, of others each
     `set` is one. With a `wheel` every suggestion is told to the service, with the result that it
     stands on; in mode advise it waits for a person, who may reject it (RefusedError); while the
-    emergency stop is pressed, steering is off or the wheel is held by another, the scan is paused.
+    emergency stop is pressed, steering is off or the wheel is held by another, the scan is paused,
+    and whoever resumes it, no move and no exposure is sent, those of a rewind neither.
     Without one the envelope alone holds, with no service at all. With `health` the scan is paused
     too before its next move or frame when the service is silent, when its results are stale, or
     when frames are lost: to resume is to accept what was lost until then, and no more.
@@ -64,6 +66,24 @@ class _Guard:
         self._allowed: dict[str, Any] = {}
         self._row: dict[str, Any] = {}
         self._triggered: Any = None
+        self._seen = ""
+
+    def asked(self) -> str:
+        """Why nothing may happen now; to resume after a pause for health accepts it."""
+        words = "" if self.wheel is None else self.wheel.hindrance()
+        if words or self.health is None or not self.health.reason:
+            return words
+        if self.health.reason == self._seen:
+            self.health.accept()
+            return ""
+        return self.health.reason
+
+    def paused(self, words: str) -> bool:
+        """Pause the scan before what a rewind would send; False if no engine is known."""
+        log.warning("nothing is sent: %s", words)
+        self._tell("pause", words)
+        self._seen = "" if self.health is None else self.health.reason
+        return self.wheel is not None and self.wheel.halt(words)
 
     def around(self, message: Msg) -> MsgGenerator[Any]:
         """Let a message pass, delay it, or refuse it."""
@@ -71,10 +91,12 @@ class _Guard:
             case "set":
                 return (yield from self._set(message))
             case "null" if "moves" in message.kwargs:
+                self._allowed.clear()  # of a step that failed
                 yield from self._suggest(**message.kwargs)
                 return None
             case "trigger":
                 yield from self._trigger(message)
+                message = message._replace(obj=Held(message.obj, self))
             case "open_run" if not self.name:
                 self.name = str(message.kwargs.get("plan_name", ""))
             case command if command in FLYING:
@@ -91,11 +113,10 @@ class _Guard:
         if axis.name not in self._allowed or self._allowed.pop(axis.name) != value:
             yield from self._suggest({axis: value})
             self._allowed.pop(axis.name)
-        yield from self._free()
-        wait = self.spent.wait_s(axis.name, self.envelope.axes[axis.name])
-        if wait > 0:
+        while (wait := self.spent.wait_s(axis.name, self.envelope.axes[axis.name])) > 0:
             yield from bps.sleep(wait)
-        status = yield message
+        yield from self._free()  # last of all: what was allowed before the wait need not be now
+        status = yield message._replace(obj=Held(axis, self))
         self.spent.moved(axis.name, value)
         return status
 

@@ -182,8 +182,8 @@ class Wheel:
 
     def _know(self, said: Mapping[str, Any]) -> None:
         before, self.said = self.said, said
-        if said.get("stopped") and not before.get("stopped") and self.engine is not None:
-            threading.Thread(target=self._stop_engine, daemon=True).start()
+        if said.get("stopped") and not before.get("stopped"):
+            self.halt(self.hindrance())
         for event in said.get("events") or ():
             if event.get("event") in ("accept", "reject"):
                 self._answered(event)
@@ -201,11 +201,18 @@ class Wheel:
             words = f": {event['words']}" if event.get("words") else ""
             waiting.end(RefusedError(f"{event.get('by', 'somebody')} rejected it{words}"))
 
-    def _stop_engine(self) -> None:
-        log.warning("emergency stop: %s", self.hindrance())
+    def halt(self, words: str) -> bool:
+        """Pause the engine, or abort its plan, in a thread of its own; False if none is known."""
+        if self.engine is None:
+            return False
+        threading.Thread(target=self._stop_engine, args=(words,), daemon=True).start()
+        return True
+
+    def _stop_engine(self, words: str) -> None:
+        log.warning("the engine is stopped: %s", words)
         try:
             if self.abort:
-                self.engine.abort(reason=self.hindrance())
+                self.engine.abort(reason=words)
             else:
                 self.engine.request_pause()
         except Exception as error:  # it was idle, or stopped itself meanwhile: nothing moves

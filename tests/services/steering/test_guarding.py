@@ -104,6 +104,37 @@ def test_a_dose_is_shared_by_frames_of_one_place(engine: RunEngine, x: Moved) ->
         engine(guarded(bp.scan([camera], x.axis, 0, 1, 5), envelope))
 
 
+@pytest.mark.parametrize("number", [np.int64, np.float32, int])
+def test_a_dose_is_counted_where_the_axis_was_sent_by_any_kind_of_number(
+    engine: RunEngine, x: Moved, number: Any
+) -> None:
+    spent, camera = Spent(), Camera(lambda n: None)
+    dose = Dose(per_frame=1, limit=2, axes=("x",), field=1.0)
+
+    def frames(places: list[int]) -> Iterator[Msg]:
+        for place in places:
+            yield from bps.mv(x.axis, number(place))
+            yield from bps.trigger_and_read([camera])
+
+    plan = bps.open_run(), frames([100, 0, 100, 100])
+    with pytest.raises(RefusedError, match="a dose of 3"):
+        engine(
+            guarded(
+                (message for part in plan for message in part),
+                Envelope({"x": Limits()}, dose=dose),
+                spent=spent,
+            )
+        )
+    assert spent.lit == [(100.0,), (0.0,), (100.0,)]
+
+
+@pytest.mark.parametrize("bad", [math.nan, True, "7"])
+def test_a_rate_alone_still_wants_a_number(engine: RunEngine, x: Moved, bad: Any) -> None:
+    with pytest.raises(RefusedError, match="finite number"):
+        engine(guarded(visit(x, bad), Envelope({"x": Limits(rate=50)})))
+    assert not x.sent
+
+
 def test_a_plan_of_ours_that_is_refused_cleans_up(engine: RunEngine, x: Moved) -> None:
     stops: list[str] = []
     engine.subscribe(lambda name, doc: stops.append(doc["exit_status"]), "stop")

@@ -154,7 +154,7 @@ def test_the_emergency_stop_pauses_the_engine_at_once_and_holds_until_it_is_clea
         sent = len(x.sent)
         with pytest.raises(RunEngineInterrupted):  # it can't be talked into going on
             engine.resume()
-        assert len(x.sent) - sent <= 1  # the step that was under way
+        assert len(x.sent) == sent  # not the step that was under way either
         assert "ann pressed the emergency stop (smoke)" in wheel.hindrance()
         helmed.restart()
         assert helmed.helm.stopped["words"] == "smoke"
@@ -167,6 +167,22 @@ def test_the_emergency_stop_pauses_the_engine_at_once_and_holds_until_it_is_clea
         helmed.post(action="stop")
         thread.join(10)
         assert soon(lambda: engine.state == "idle")  # it aborts in a thread of the wheel's
+
+
+def test_a_move_that_waited_for_its_rate_asks_again(
+    helmed: Helmed, feed: Feed, engine: RunEngine, x: Moved
+) -> None:
+    helmed.post(action="mode", mode="auto")
+    slow = Envelope({"x": Limits(-10, 10, rate=1)})
+    with Wheel(helmed.page, feed, name="slow", engine=engine) as wheel:
+        assert soon(lambda: wheel.mode == "auto")
+        thread, raised = in_background(lambda: engine(guarded(visit(x, 1, 2), slow, wheel=wheel)))
+        assert soon(lambda: x.sent == [1])
+        helmed.post(action="mode", mode="off")
+        thread.join(10)
+        assert isinstance(raised[0], RunEngineInterrupted)
+        assert x.sent == [1]
+        engine.abort()
 
 
 def test_a_service_that_is_gone_pauses_the_scan_and_a_new_one_lets_it_go_on(
