@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -181,7 +180,9 @@ class ParticleFinder:
 
 def _between(value: object, most: float) -> bool:
     """Whether it is a number above 0 and below `most`."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < most
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(0 < value < most)
 
 
 def _pixel(calibration: Calibration) -> tuple[float, float] | None:
