@@ -194,13 +194,18 @@ def _damage(page: Page, pictures: Pictures, volume: VolumeBatch) -> None:
                 lambda: depth_figure(volume.depth),
                 "Mean damage with its standard error, and how many particles; below, by the shell "
                 "of the particle. Left versus depth, right in rings around the middle.",
-            ),
+            )
+        ]
+    )
+    page.figures(
+        [
             pictures(
                 "shells",
                 lambda: shells_figure(table),
                 "From the surface of particles to their core; those that a face cuts left out.",
-            ),
-        ]
+            )
+        ],
+        "small",
     )
 
 
