@@ -55,6 +55,8 @@ class Helm:
         self.counts: Counter[str] = Counter()
         self.events: deque[Event] = deque(maxlen=SHOWN)
         self._decided: OrderedDict[str, Event] = OrderedDict()
+        self._heard: OrderedDict[str, int] = OrderedDict()
+        """The number of the last event of each steerer."""
         try:
             for event in journal.read(path):
                 self._apply(event)
@@ -173,13 +175,31 @@ class Helm:
             raise NotSteeredError(self.lease.in_words())
         assert self.lease is not None  # noqa: S101  it was granted just now
         self.lease.renew()
-        for one in _objects(said.get("events")):
-            self._told(event_of(str(one.get("event")), {**one, "by": self.lease.name}), one)
+        wrong = ""
+        for one in self._unheard(said):
+            try:
+                self._told(event_of(str(one.get("event")), {**one, "by": self.lease.name}), one)
+            except (NotSteeredError, ValueError) as error:  # of one: the others are taken
+                wrong = wrong or str(error)
         asked = [suggestion_of(one, self.lease.name) for one in _objects(said.get("asked"))]
         for one in asked:
             if one["id"] not in self._decided and one["id"] not in self.waiting:
                 self._wait(one)  # it was asked of a service that is gone
+        if wrong:
+            raise NotSteeredError(wrong)
         return {"decided": [self._decided[o["id"]] for o in asked if o["id"] in self._decided]}
+
+    def _unheard(self, said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The events that this steerer did not tell before: an answer may have been lost."""
+        events, steerer = _objects(said.get("events")), str(said.get("steerer") or "")[:80]
+        if not steerer:
+            return events
+        last = self._heard.pop(steerer, 0)
+        fresh = [one for one in events if _number(one.get("n")) > last]
+        self._heard[steerer] = max([last, *(_number(one.get("n")) for one in events)])
+        while len(self._heard) > MOST_WAITING:
+            self._heard.popitem(last=False)
+        return fresh
 
     def _told(self, event: Event, said: Mapping[str, Any]) -> None:
         kind = event["event"]
@@ -250,6 +270,10 @@ class Helm:
 def shortened(account: Mapping[str, Any]) -> dict[str, Any]:
     """An account with its last events only: a notice is sent a few times a second."""
     return {**account, "events": list(account.get("events") or ())[-SHOWN:]}
+
+
+def _number(said: Any) -> int:
+    return said if isinstance(said, int) and not isinstance(said, bool) else 0
 
 
 def _objects(said: Any) -> list[Mapping[str, Any]]:

@@ -72,6 +72,13 @@ def next_place(
     return None
 
 
+def flat(values: np.ndarray) -> bool:
+    """Whether measured values tell one place from another nowhere; non-finite ones tell nothing."""
+    values = np.asarray(values, float)
+    known = values[np.isfinite(values)]
+    return known.size == 0 or bool(np.ptp(known) <= 1e-9 * np.abs(known).max())
+
+
 def _averaged(places: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places, values = np.asarray(places, float), np.asarray(values, float)
     known = np.isfinite(values)

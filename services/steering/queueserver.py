@@ -15,6 +15,7 @@ It needs the extra `queueserver`. Inside of a RunEngine a decision costs a hundr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import queue
@@ -34,6 +35,7 @@ log = logging.getLogger("beamside.steering")
 Item: TypeAlias = Mapping[str, Any]
 """A plan as the queue server takes it: name, args, kwargs."""
 MOST_WAITING = 1000
+LOOK_S = 0.1
 
 
 class Manager(Protocol):
@@ -71,6 +73,7 @@ class QueueAgent:
         self.failed: list[str] = []
         """What could not be added, in words; the newest last."""
         self._next = -math.inf
+        self._closing = threading.Event()
         self._heard: queue.Queue[Result | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="beamside-queue", daemon=True)
 
@@ -81,7 +84,9 @@ class QueueAgent:
 
     def __exit__(self, *_: object) -> None:
         self.feed.unsubscribe(self._take)
-        self._heard.put(None)
+        self._closing.set()
+        with contextlib.suppress(queue.Full):  # then it is at work, and looks at `_closing` next
+            self._heard.put_nowait(None)
         self._thread.join()
 
     def _take(self, message: Any) -> None:
@@ -97,7 +102,7 @@ class QueueAgent:
                 self._fail("the queue server is slower than the results: some were not looked at")
 
     def _work(self) -> None:
-        while (result := self._heard.get()) is not None:
+        while (result := self._heard.get()) is not None and not self._closing.is_set():
             for frame in result.frames:
                 try:
                     self._look(result, frame)
@@ -132,7 +137,9 @@ class QueueAgent:
         waiting = self.wheel.ask(told)
         ended = threading.Event()
         waiting.add_callback(lambda done: ended.set())
-        ended.wait()
+        while not ended.wait(LOOK_S):
+            if self._closing.is_set():
+                raise RefusedError("nobody had answered when the agent ended")
         if (error := waiting.exception()) is not None:
             raise error
         return told

@@ -7,9 +7,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +26,9 @@ LEASE_S = 15.0
 """The wheel is free again so long after its holder was last heard of."""
 MOST_UNTOLD = 10_000
 """Events kept for a service that does not answer."""
+MOST_AT_ONCE = 100
+"""Events in one request; each is at most MOST_SAID bytes, so that a request is never too long."""
+MOST_SAID = 4000
 BATCH_S = 0.05
 """What happens is told so often, many events in one request."""
 PATIENCE_S = 5.0
@@ -99,10 +104,13 @@ class Wheel:
         self.untold = 0
         """Events that were dropped, because the service did not answer for too long."""
         self._lease = ""
+        self._steerer = uuid.uuid4().hex
         self._until = 0.0
         self._refused = ""
         self._asked: dict[str, tuple[Suggestion, Waiting]] = {}
         self._events: deque[dict[str, Any]] = deque()
+        self._told = 0
+        """Numbers the events: one that is told again, as after a slow answer, counts once."""
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._closing = threading.Event()
@@ -111,8 +119,8 @@ class Wheel:
     # who holds it
 
     def __enter__(self) -> Wheel:
-        answer = self._post({"action": "take", "by": self.name, "lease_s": self.lease_s})
-        self._granted(answer)
+        asked = time.monotonic()
+        self._granted(self._post({**self._wish("take"), "lease": None}), asked)
         self.feed.subscribe(self._take)
         self._thread.start()
         return self
@@ -125,9 +133,10 @@ class Wheel:
         for _told, waiting in list(self._asked.values()):
             waiting.end(RefusedError("the wheel was given back before anyone answered"))
 
-    def _granted(self, answer: Mapping[str, Any]) -> None:
+    def _granted(self, answer: Mapping[str, Any], asked: float) -> None:
+        """It is ours for the lease, from when we asked: the service began to count later."""
         self._lease = str(answer.get("lease") or self._lease)
-        self._until = time.monotonic() + self.lease_s
+        self._until = asked + self.lease_s
         self._refused = ""
         self._know(answer.get("steering") or {})
         for event in answer.get("decided") or ():
@@ -167,11 +176,14 @@ class Wheel:
     def tell(self, event: str, told: Suggestion | None, words: str = "") -> None:
         """Tell the service what happened; nobody waits."""
         said = {"event": event, "words": words} if words else {"event": event}
+        said |= _shortened(told.as_json()) if told is not None else {}
         with self._lock:
+            self._told += 1
+            said["n"] = self._told
             if len(self._events) == MOST_UNTOLD:
                 self._events.popleft()
                 self.untold += 1
-            self._events.append(said | (told.as_json() if told is not None else {}))
+            self._events.append(said)
         self._bell.set()
 
     # what the service says
@@ -235,22 +247,28 @@ class Wheel:
     def _talk(self) -> None:
         """Tell what happened; that renews the lease as well."""
         with self._lock:
-            events = list(self._events)[:500]
-            asked = [told.as_json() for told, _ in self._asked.values()]
-        wish = {"action": "tell", "lease": self._lease, "by": self.name, "lease_s": self.lease_s}
+            events = list(islice(self._events, MOST_AT_ONCE))
+            waiting = islice(self._asked.values(), MOST_AT_ONCE)
+            asked = [_shortened(told.as_json()) for told, _ in waiting]
+        began = time.monotonic()
         try:
-            answer = self._post({**wish, "events": events, "asked": asked})
+            answer = self._post({**self._wish("tell"), "events": events, "asked": asked})
         except HeldError as error:
             if isinstance(error.__cause__, urllib.error.HTTPError):
                 self._refused = str(error)
             self._closing.wait(min(1.0, self.lease_s / 4))
             return
         with self._lock:
-            for _ in events:
+            last = events[-1]["n"] if events else 0
+            while self._events and self._events[0]["n"] <= last:
                 self._events.popleft()
             if self._events:
                 self._bell.set()
-        self._granted(answer)
+        self._granted(answer, began)
+
+    def _wish(self, action: str) -> dict[str, Any]:
+        mine = {"lease": self._lease, "by": self.name, "lease_s": self.lease_s}
+        return {"action": action, "steerer": self._steerer, **mine}
 
     def _post(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
@@ -269,3 +287,16 @@ class Wheel:
             raise HeldError(reason) from error
         except (OSError, orjson.JSONDecodeError, ValueError) as error:
             raise HeldError(f"no service answers at {self._there}: {error}") from error
+
+
+def _shortened(told: dict[str, Any]) -> dict[str, Any]:
+    """A suggestion without the values of its reason, where they make it too long to be told."""
+    if len(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY, default=str)) <= MOST_SAID:
+        return told
+    said = {key: str(value)[:200] for key, value in told["reason"].items() if key != "values"}
+    moves = dict(islice(told["moves"].items(), 32))
+    return {
+        **told,
+        "moves": moves,
+        "reason": {**said, "values": {}, "frame": told["reason"].get("frame")},
+    }

@@ -9,7 +9,7 @@ import bluesky.plan_stubs as bps
 import numpy as np
 from bluesky.utils import MsgGenerator
 
-from ....analysis.decisions.peak import NEAR, Peak, next_place, peak
+from ....analysis.decisions.peak import COARSE, NEAR, Peak, flat, next_place, peak
 from .steps import as_run, look, move, value_of
 
 
@@ -27,7 +27,8 @@ def autofocus(
 
     `field` must have one maximum there, as the quality of a power spectrum has about its focus.
     Stops when the place is known to `tolerance` (the axis' own unit), or after `budget` frames:
-    then `sigma` says how well. Costs 5 to `budget` steps and the last move.
+    then `sigma` says how well. Where `field` is the same everywhere, or no number, the axis goes
+    back to where it was: ValueError. Costs 5 to `budget` steps and the last move.
     """
 
     def inside() -> MsgGenerator[Peak]:
@@ -83,15 +84,25 @@ def _climb(
         raise ValueError(
             f"look from low to high, to a tolerance above 0: {low}, {high}, {tolerance}"
         )
+    before = yield from bps.rd(axis)
     places: list[float] = []
     values: list[float] = []
     while len(places) < budget:
+        if len(places) >= COARSE and flat(np.array(values)):
+            break
         place = next_place(np.array(places), np.array(values), low, high, tolerance)
         if place is None:
             break
         row = yield from look(detectors, {axis: place}, axes)
         places.append(place)
         values.append(value_of(row, field))
+    if flat(np.array(values)):
+        yield from move({axis: before})
+        said = f"{values[0]:g}" if np.isfinite(values).any() else "no number"
+        raise ValueError(
+            f"{field} is {said} at all {len(values)} places from {low:g} to {high:g}: "
+            f"nothing to go by, so {axis.name} is back at {before:g}"
+        )
     away = (high - low) / NEAR
     found = peak(np.array(places), np.array(values), 1.5 * away)
     yield from move({axis: found.place})

@@ -57,7 +57,7 @@ def adaptive_map(
             refused = 0
             rows.append(row)
             value = value_of(row, field)
-            if math.isnan(value):
+            if not math.isfinite(value):
                 _failed(optimiser, asked)
                 continue
             optimiser.ingest([dict(asked) | {field: value}])

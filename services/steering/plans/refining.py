@@ -24,9 +24,10 @@ def refine_where(
     """Raster over `places` of the (y, x) `axes`, then each cell worth it `finer` times as dense.
 
     `worth(value)` decides by the value of `field` in the coarse raster. The coarse places are not
-    looked at again. Costs one step a place: coarse ones, and `finer**2 - 1` in each cell that is
-    worth it (one more where `finer` is even). Stops after `budget` frames. Gives (y, x, value) of
-    all frames, in their order.
+    looked at again. A cell reaches half a step around its place, at the edges of the raster beyond
+    the places given (an `Envelope` holds it back). Costs one step a place: coarse ones, and
+    `finer**2 - 1` in each cell that is worth it (one more where `finer` is even). Stops after
+    `budget` frames. Gives (y, x, value) of all frames, in their order.
     """
     if finer < 2:
         raise ValueError(f"finer must be 2 at least, not {finer}")

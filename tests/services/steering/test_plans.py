@@ -61,6 +61,23 @@ def test_autofocus_finds_the_best_focus_with_few_frames(stage: Any, engine: RunE
     assert len(one.looks) <= 10
 
 
+@pytest.mark.expects_errors
+@pytest.mark.parametrize(
+    ("score", "words"), [(1.0, "is 1"), (0.0, "is 0"), (np.nan, "is no number")]
+)
+def test_where_no_focus_is_better_than_another_the_axis_goes_back(
+    stage: Any, engine: RunEngine, score: float, words: str
+) -> None:
+    one = stage(lambda **_: score)
+    one.at["focus"] = 5.0
+    plan = plans.autofocus(
+        [one.reading], one.axes["focus"], "beamside_score", -100, 100, tolerance=2
+    )
+    with pytest.raises(ValueError, match=rf"beamside_score {words} at all 5 places.*back at 5"):
+        engine(plan)
+    assert one.at["focus"] == 5.0
+
+
 def test_stigmators_are_turned_one_after_the_other(stage: Any, engine: RunEngine) -> None:
     one = stage(lambda y, x, **_: float(-((y - 3) ** 2) - (x + 2) ** 2 - 0.5 * (y - 3) * (x + 2)))
     axes = [one.axes["y"], one.axes["x"]]

@@ -15,6 +15,7 @@ import zmq
 
 from beamside.services.steering import Feed
 from beamside.services.steering.queueserver import QueueAgent
+from beamside.services.steering.waiting import Waiting
 
 from .conftest import Service
 from .test_reading import soon, started
@@ -65,6 +66,23 @@ def test_plans_are_made_of_results_and_not_too_often(service: Service, feed: Fee
             service.result("7", n, float(n))
         assert soon(lambda: agent._heard.empty() and len(made) == 2)
     assert [item["args"] for item in manager.items] == [[1.0]]
+
+
+def test_an_agent_ends_though_a_suggestion_waits_for_a_person(service: Service, feed: Feed) -> None:
+    class Undecided:
+        """A wheel in mode advise, and nobody looks at the page."""
+
+        def hindrance(self) -> str:
+            return ""
+
+        def ask(self, told: Any) -> Waiting:
+            return Waiting()
+
+    agent = QueueAgent(Manager(), feed, "score", lambda v: True, PLAN, wheel=Undecided())  # type: ignore[arg-type]
+    with agent:
+        service.result("7", 0, 30.0)
+        assert soon(lambda: agent._heard.empty())
+    assert not agent.added
 
 
 @pytest.mark.parametrize(

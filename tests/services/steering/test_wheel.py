@@ -23,6 +23,7 @@ from beamside.services.steering import (
     guarded,
 )
 from beamside.services.steering.plans import scan_until
+from beamside.services.steering.wheel import Suggestion
 
 from .camera import Camera
 from .conftest import Service
@@ -261,3 +262,28 @@ def test_suggestions_outside_of_a_run_are_kept_beside_the_archives(
     )
     assert [event["moves"]["x"]["to"] for event in kept] == [1, 2]
     assert [event["event"] for event in decided] == ["mode"]
+
+
+def test_what_happened_in_a_long_outage_is_told_in_pieces(helmed: Helmed, feed: Feed) -> None:
+    helmed.post(action="mode", mode="auto")
+    values = {f"column_{n}": float(n) for n in range(60)}
+    with Wheel(helmed.page, feed, name="long") as wheel:
+        helmed.answering = False
+        for n in range(600):
+            told = Suggestion(f"s{n}", "map", {"run": "7", "frame": n, "values": values})
+            told.moves["x"] = {"to": float(n), "from": None, "units": ""}
+            wheel.tell("done", told)
+        helmed.answering = True
+        assert soon(lambda: helmed.helm.counts["done"] == 600, 20)
+    assert wheel.hindrance() == ""
+
+
+def test_an_event_that_is_told_again_counts_once(helmed: Helmed, feed: Feed) -> None:
+    with Wheel(helmed.page, feed, name="slow") as wheel:
+        lease = wheel._lease
+        for _ in range(3):  # no answer came
+            events = [{"event": "pause", "n": 1, "words": "one"}, {"event": "nonsense", "n": 2}]
+            helmed.post(action="tell", lease=lease, steerer="s", events=events)
+        more = [*events, {"event": "resume", "n": 3}]
+        assert helmed.post(action="tell", lease=lease, steerer="s", events=more).status_code == 200
+    assert [one["event"] for one in helmed.events("pause", "resume")] == ["pause", "resume"]
