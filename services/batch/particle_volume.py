@@ -110,7 +110,7 @@ class VolumeBatch:
 
     def results(self, frames: Iterator[Done], batch: Batch, once: Once) -> list[Result]:
         """Make labels, features, and what they say; AnalysisErrors become words of the batch."""
-        sections, keys = self._collected(frames, batch)
+        sections, keys = self._collected(frames)
         steps = Steps(batch.stop)
         made = _Made(batch, once, len(self.gathered.items))
         joining = Joining("fusion" if len(self.own.views) > 1 else "linking")
@@ -132,7 +132,8 @@ class VolumeBatch:
         batch.words += self.notes
         return made.results
 
-    def _collected(self, frames: Iterator[Done], batch: Batch) -> tuple[Sections, list[str]]:
+    def _collected(self, frames: Iterator[Done]) -> tuple[Sections, list[str]]:
+        """The cross-sections of all slices, and the keys of what they were found in."""
         found, keys = [], []
         for done in frames:
             keys.append(done.key)
@@ -141,7 +142,6 @@ class VolumeBatch:
             view = VIEWS.index(done.item.name)
             place = {"slice_view": ("frame", [view]), "slice_index": ("frame", [done.item.index])}
             found += sections_of(done.result.data.assign_coords(place), [done.number])
-        del batch
         return Sections().with_(found), keys
 
     def _join(
