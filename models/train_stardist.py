@@ -38,8 +38,8 @@ STREAMS = {"train": 0, "validate": 1, "test": 2}
 class Recipe:
     """All that decides what is learned."""
 
-    steps: int = 4800
-    cycles: int = 2
+    steps: int = 7200
+    cycles: int = 3
     """Times that the learning rate rises and falls."""
     batch: int = 4
     """New fields for each step."""
