@@ -66,6 +66,8 @@ class Features:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a number from 1")
         if isinstance(self.crack_below, str) and self.crack_below != "auto":
             raise ValueError(f"crack_below is {self.crack_below!r}; give a grey value or 'auto'")
+        if isinstance(self.crack_below, float) and not np.isfinite(self.crack_below):
+            raise ValueError(f"crack_below is {self.crack_below}; give a finite grey value")
 
     def __call__(
         self, labels: np.ndarray, grey: np.ndarray | None, voxel: float | Spacing
@@ -77,7 +79,7 @@ class Features:
         AnalysisError says what is wrong with the volumes.
         """
         job, parts, around = self.jobs(labels, grey, voxel)
-        return self.table(map(job, parts), around, voxel)
+        return self.table(map(job, parts), around, voxel, self.remark(labels, grey))
 
     def jobs(
         self, labels: np.ndarray, grey: np.ndarray | None, voxel: float | Spacing
@@ -89,8 +91,14 @@ class Features:
         spacing = spaced(voxel)
         labels, grey = checked(labels, grey)
         here = self
-        if self.crack_below == "auto":
-            here = replace(self, crack_below=None if grey is None else half_way(labels, grey))
+        if self.crack_below is not None and grey is None:
+            raise AnalysisError(
+                "crack_below needs the volume of grey values (GREY) beside the labels; without "
+                "one, only cracks that the labels leave out are found"
+            )
+        if self.crack_below == "auto" and grey is not None:
+            here = replace(self, crack_below=half_way(labels, grey))
+        self.remark(labels, grey)
         margin = max(MARGIN, published.RADIUS) if self.published else MARGIN
         return (
             partial(measured, ways=here._ways(spacing), published_too=self.published),
@@ -99,13 +107,36 @@ class Features:
         )
 
     def table(
-        self, found: Iterable[Measured], around: Surroundings, voxel: float | Spacing
+        self,
+        found: Iterable[Measured],
+        around: Surroundings,
+        voxel: float | Spacing,
+        remark: str = "",
     ) -> xr.Dataset:
-        """Make the table of measured particles, in the order of their labels."""
-        return assemble(
+        """Make the table of measured particles, in the order of their labels.
+
+        A `remark` goes to its attribute `note`.
+        """
+        table = assemble(
             sorted(found, key=lambda one: one.row["label"]), around, self._ways(spaced(voxel)),
             self.neighbours,
         )  # fmt: skip
+        note = "; ".join(filter(None, [table.attrs.get("note", ""), remark]))
+        return table.assign_attrs(note=note) if note else table
+
+    def remark(self, labels: np.ndarray, grey: np.ndarray | None) -> str:
+        """Say so where `crack_below` is a grey value that no voxel of a particle lies below.
+
+        AnalysisError where all of them do: whole particles would be cracks.
+        """
+        level = self.crack_below
+        if grey is None or level is None or isinstance(level, str):
+            return ""
+        low, high = inside(labels, grey)
+        said = f"crack_below is {level:g}, and grey values in particles are {low:g} to {high:g}"
+        if level > high:
+            raise AnalysisError(f"{said}: every particle would be one crack; give a lower value")
+        return f"{said}: none of them is a crack" if level <= low else ""
 
     def _ways(self, spacing: Spacing) -> Ways:
         level = self.crack_below if isinstance(self.crack_below, int | float) else None
@@ -130,9 +161,20 @@ def spaced(voxel: float | Spacing) -> Spacing:
     return z, y, x
 
 
+def inside(labels: np.ndarray, grey: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest grey value of labelled voxels, plane by plane; NaN if there is none."""
+    low, high = np.nan, np.nan
+    for plane, shade in zip(labels, grey.reshape(labels.shape), strict=True):
+        own = shade[plane != 0]
+        own = own[np.isfinite(own)]
+        if own.size:
+            low, high = np.fmin(low, own.min()), np.fmax(high, own.max())
+    return float(low), float(high)
+
+
 def half_way(labels: np.ndarray, grey: np.ndarray) -> float:
     """Grey value half way between the medians of labelled and other voxels."""
-    inside, outside = grey[labels != 0], grey[labels == 0]
-    if not (inside.size and outside.size):
+    within, outside = grey[labels != 0], grey[labels == 0]
+    if not (within.size and outside.size):
         raise AnalysisError("crack_below 'auto' needs voxels inside and outside of particles")
-    return float(np.nanmedian(inside) + np.nanmedian(outside)) / 2
+    return float(np.nanmedian(within) + np.nanmedian(outside)) / 2

@@ -36,7 +36,8 @@ WORDS: dict[Flag, str] = {
     Flag.PIECES: "its voxels are not connected",
     Flag.NO_SURROUNDINGS: "the window around it holds no voxel but its own: density is undefined",
     Flag.THIN_CRACKS: "all its cracks vanish when they are smoothed: rough_inner is undefined",
-    Flag.DOUBTFUL: "more than half of it is crack: most likely it is no particle",
+    Flag.DOUBTFUL: "more than half of it is crack, or all of it as dark as one: most likely it is "
+    "no particle",
 }
 
 

@@ -34,6 +34,8 @@ class Body:
     """Closed: solid and cracks."""
     contact: float
     """Area of contact with other particles, in um2."""
+    dark: bool = False
+    """Whether all of it is as dark as cracks; it is taken for solid then."""
 
     @property
     def cracks(self) -> np.ndarray:
@@ -59,11 +61,13 @@ def body(crop: Crop, ways: Ways) -> Body:
     own = crop.labels == crop.label
     others = (crop.labels != 0) & ~own
     solid = own[box].copy()
+    dark = False
     if ways.crack_below is not None and crop.grey is not None:
         bright = solid & (crop.grey[box] >= ways.crack_below)
-        solid = bright if bright.any() else solid
+        dark = not bright.any()
+        solid = solid if dark else bright
     own[box] |= filled(closed(solid, ways.closing, ways.spacing)) & ~others[box]
-    return Body(solid, own[box], interface_area(own, others, ways.spacing))
+    return Body(solid, own[box], interface_area(own, others, ways.spacing), dark)
 
 
 def measure(crop: Crop, ways: Ways) -> tuple[Row, np.ndarray]:
@@ -94,7 +98,7 @@ def _flags(crop: Crop, parts: Body, shape: Moments, row: Row) -> Flag:
         Flag.THIN_CRACKS: cracked and np.isnan(row["rough_inner"]),
         Flag.THIN: np.isnan(row["rough_outer"]),
         Flag.NO_GREY: np.isnan(row["edensity"]),
-        Flag.DOUBTFUL: row["damage"] > DOUBTFUL,
+        Flag.DOUBTFUL: parts.dark or row["damage"] > DOUBTFUL,
         Flag.EVEN_GREY: np.isnan(row["homogeneity"]) and not np.isnan(row["edensity"]),
     }
     return Flag(sum(flag for flag, holds in reasons.items() if holds))

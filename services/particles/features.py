@@ -32,11 +32,13 @@ def command(args: argparse.Namespace) -> int:
     settings: dict[str, Any] = {"closing": micrometres(args.closing)}
     if args.crack_below:
         auto = args.crack_below == "auto"
-        settings["crack_below"] = "auto" if auto else float(args.crack_below)
+        settings["crack_below"] = "auto" if auto else _grey(args.crack_below)
     features = Features(**settings | settings_of(Features, args.assignments))
     labels, grey = volume(args.labels), volume(args.grey)
     if labels is None:
         raise FileError("give a volume of labels")
+    if features.crack_below is not None and grey is None:
+        raise FileError("--crack-below needs GREY: name the volume of grey values after the labels")
     workers = args.workers or len(os.sched_getaffinity(0))
     voxel = voxel_of(args.voxel, labels, grey)
     found = measured(features, labels.values, None if grey is None else grey.values, voxel, workers)
@@ -60,13 +62,20 @@ def measured(
     `each` sees the measurements pass by.
     """
     job, crops, around = features.jobs(labels, grey, voxel)
-    each = each or _counted
+    each, remark = each or _counted, features.remark(labels, grey)
     if workers <= 1:
-        return features.table(each(map(job, crops)), around, voxel)
+        return features.table(each(map(job, crops)), around, voxel, remark)
     # a fresh interpreter each: a fork of a process with threads may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = _in_order(pool, job, crops, AHEAD * workers)
-        return features.table(each(found), around, voxel)
+        return features.table(each(found), around, voxel, remark)
+
+
+def _grey(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--crack-below {text!r}: give a grey value, or auto") from None
 
 
 def _in_order(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ...analysis.particles.contacts import contacts
@@ -14,6 +15,8 @@ from ...stream.labelled import write_labelled
 from ...stream.volume import read_volume
 from .given import micrometres, say, settings_of, table, voxel_of
 
+NAMED = 5
+"""Labels that are named where tables and labels differ."""
 SHOWN = 8
 """Cycles that are shown to people."""
 
@@ -33,12 +36,42 @@ def command(args: argparse.Namespace) -> int:
     else:
         voxel = voxel_of(args.voxel, labels)
     touching = contacts(labels.values, voxel, micrometres(args.gap) if args.gap else 0.0)
+    note = matched(labels.values, particles)
     found = model(particles, touching)
+    if note:
+        found.attrs["note"] = note
     if args.out:
         write_labelled(args.out, found)
     told = summary(found)
     say(told, lines(told), as_json=args.json)
     return 0
+
+
+def matched(labels: np.ndarray, particles: xr.Dataset) -> str:
+    """Say which labels have no row in the table, and which rows no label; nothing if all have.
+
+    FileError if none has: the table is of another volume.
+    """
+    there = np.unique(labels)
+    there, rows = there[there != 0].astype(np.int64), particles["particle_label"].values
+    if not np.isin(rows, there).any():
+        raise FileError(
+            f"the table is not of these labels: none of its {len(rows)} particles "
+            f"({_some(rows)}) is among the {len(there)} labels of the volume ({_some(there)})"
+        )
+    unmeasured, absent = np.setdiff1d(there, rows), np.setdiff1d(rows, there)
+    said = []
+    if len(unmeasured):
+        said.append(f"{len(unmeasured)} labels without a row, left out: {_some(unmeasured)}")
+    if len(absent):
+        said.append(f"{len(absent)} rows without a label, without contacts: {_some(absent)}")
+    return "; ".join(said)
+
+
+def _some(labels: np.ndarray) -> str:
+    return ", ".join(f"{one:g}" for one in labels[:NAMED]) + (
+        ", ..." if len(labels) > NAMED else ""
+    )
 
 
 def summary(found: xr.Dataset) -> dict[str, Any]:
@@ -48,6 +81,7 @@ def summary(found: xr.Dataset) -> dict[str, Any]:
         "particles": int(found.sizes["particle"]),
         "contacts": int(found.sizes["contact"]),
         "parts": int(found["particle_part"].max()) + 1,
+        "note": found.attrs.get("note", ""),
     }
     for name in ("synchrony", "moran", "moran_activity", "mean_damage", "passed"):
         values = found[name].values.tolist()
@@ -63,6 +97,7 @@ def lines(told: dict[str, Any]) -> list[str]:
         f"  network   {told['particles']} particles, {told['contacts']} contacts, "
         f"{told['parts']} parts",
         f"  model     {told['model']}",
+        *([f"  note      {told['note']}"] if told["note"] else []),
         f"  {'cycle':>6} {'synchrony':>10} {'damage':>8} {'Moran':>7} {'passed':>7}",
     ]
     for n in shown:

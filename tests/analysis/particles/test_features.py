@@ -90,6 +90,21 @@ def test_grey_values_leave_cracks_out() -> None:
     )
 
 
+def test_a_level_that_no_or_every_grey_value_is_below_is_said() -> None:
+    labels = np.zeros((9, 9, 20), np.uint8)
+    labels[2:7, 2:7, 2:7], labels[2:7, 2:7, 12:17] = 1, 2
+    grey = np.where(labels == 1, 50.0, np.where(labels == 2, 100.0, 20.0))
+    low = Features(closing=0.2, crack_below=30.0)(labels, grey, VOXEL)
+    assert "grey values in particles are 50 to 100: none of them is a crack" in low.attrs["note"]
+    some = Features(closing=0.2, crack_below=70.0)(labels, grey, VOXEL)
+    assert "note" not in some.attrs
+    assert flagged(some, Flag.DOUBTFUL).tolist() == [True, False]
+    with pytest.raises(AnalysisError, match="every particle would be one crack"):
+        Features(crack_below=101.0)(labels, grey, VOXEL)
+    with pytest.raises(AnalysisError, match="needs the volume of grey values"):
+        Features(crack_below="auto")(labels, None, VOXEL)
+
+
 def test_contact_is_the_touching_share_of_the_surface() -> None:
     table = Features(closing=0.2)(touching(12, (1, 2, 2)), None, VOXEL)
     area = np.pi * 12**2 * VOXEL**2

@@ -12,6 +12,7 @@ import pytest
 from beamside.models import forest
 from beamside.services.cli import main
 from beamside.services.particles.given import voxel_of
+from beamside.services.particles.network import matched
 from beamside.stream.errors import FileError
 from beamside.stream.labelled import read_labelled
 from beamside.tests.analysis.particles.bodies import packing
@@ -97,6 +98,12 @@ def test_a_network_is_cycled_and_kept(folder: Path, capsys: pytest.CaptureFixtur
         (("why", "table.nxs", "--features", "taste"), "no column particle_taste"),
         (("why", "table.nxs", "--out", "why.csv"), "name a .nxs file"),
         (("network", "labels.npy", "table.nxs", "--rate", "0"), "rate is 0.0"),
+        (("network", "others.npy", "table.nxs"), "the table is not of these labels"),
+        (("features", "labels.npy", "--voxel", "1um", "--crack-below", "60"), "needs GREY"),
+        (
+            ("features", "labels.npy", "grey.npy", "--voxel", "1um", "--crack-below", "200"),
+            "grey values in particles are 100 to 108: every particle would be one crack",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -107,6 +114,8 @@ def test_what_is_wrong_is_said_in_a_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(folder)
+    labels = np.load("labels.npy")
+    np.save("others.npy", np.where(labels > 0, labels + 500, 0))
     assert main(["particles", *arguments]) == 2
     assert words in capsys.readouterr().err
 
@@ -118,6 +127,16 @@ def test_a_voxel_has_one_length_or_three() -> None:
         voxel_of("1 2 um")
     with pytest.raises(FileError, match="give it"):
         voxel_of(None)
+
+
+def test_labels_and_rows_that_have_no_partner_are_named(folder: Path) -> None:
+    labels, table = np.load(folder / "labels.npy"), read_labelled(folder / "table.nxs")
+    assert matched(labels, table) == ""
+    last = labels.max()
+    labels[labels == last] = 900
+    assert matched(labels, table) == (
+        f"1 labels without a row, left out: 900; 1 rows without a label, without contacts: {last}"
+    )
 
 
 def test_help_imports_nothing_heavy() -> None:
