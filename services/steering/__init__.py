@@ -3,8 +3,8 @@
     from beamside.services.steering import Feed, Reading
 
     feed = Feed("tcp://beamside:5560")
-    sharp = Reading(feed, {"sharpness": "sharpness"}, frame=lambda: camera.frame_number)
-    RE(bluesky.plans.scan([camera, sharp], focus, -5, 5, 21))
+    sharp = Reading(feed, {"sharpness": "sharpness"}, frame=camera.number, camera=camera)
+    RE(bluesky.plans.scan([sharp], focus, -5, 5, 21))
 
 Plain classes of bluesky's protocols: they work beside ophyd, ophyd-async or neither. Everything is
 joined by `(source, run, frame)`, never by order of arrival or clock, and nothing blocks in a plan:

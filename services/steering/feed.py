@@ -7,7 +7,6 @@ import logging
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,15 +17,14 @@ from ...stream.curve import Key
 from ...stream.messages import Result, RunStart, RunStop
 from ...stream.sockets import open_socket
 from .. import notices
-from .lost import LostResultError, fate, silence
+from .claims import Claim, Claims, Ended
+from .kept import Kept
+from .lost import SILENT_S
+from .notice import mended
 from .waiting import Waiting
 
 log = logging.getLogger("beamside.steering")  # bluesky's process, not ours: its log is plain
-Address: TypeAlias = tuple[str, int, str | None]
-"""Run, frame, analysis (None: any)."""
 Listener: TypeAlias = Callable[[Any], None]
-KEPT = 256
-"""Results that are kept; a rewound scan asks again for the last few."""
 LOOK_MS = 20
 """How often deadlines are looked at."""
 
@@ -34,9 +32,10 @@ LOOK_MS = 20
 class Feed:
     """A listener on `bus.results` of a service, with a thread of its own.
 
-    `source` names the stream where several are published. `own_key` and `server_key` are files of
-    `beamside keys`, where the door is locked. Results that nobody asked for yet are kept, the last
-    `KEPT` of them, so the order in which a plan triggers camera and analysis does not matter.
+    `source` names the stream where several are published; without it, the first that is heard.
+    `own_key` and `server_key` are files of `beamside keys`, where the door is locked. Results that
+    nobody asked for yet are kept, so the order in which a plan triggers camera and analysis does
+    not matter.
     """
 
     def __init__(
@@ -54,8 +53,13 @@ class Feed:
         self.heard_ns = 0
         """Unix time in ns at which the last message came."""
         self._heard = time.monotonic()
-        self._results: OrderedDict[Address, Result] = OrderedDict()
-        self._waiting: dict[Waiting, tuple[Address, float]] = {}
+        self._kept = Kept()
+        self._claims = Claims(self._kept)
+        self._stopped: str | None = None
+        """The run that ended last."""
+        self._first: str | None = None
+        """The source that was heard first."""
+        self._two = self._complained = False
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -91,20 +95,45 @@ class Feed:
         (y0, y1), (x0, x1) = said["y"], said["x"]
         return slice(math.floor(y0), math.ceil(y1)), slice(math.floor(x0), math.ceil(x1))
 
+    @property
+    def heard(self) -> int:
+        """How many results were heard so far."""
+        return self._kept.count
+
     def result(self, run: str, frame: int, analysis: str | None = None) -> Result | None:
         """The result of a frame, if it has come and is still kept."""
         with self._lock:
-            return self._results.get((run, frame, analysis))
+            return self._kept.get(run, frame, analysis)
 
     def wait(self, run: str, frame: int, timeout: float, analysis: str | None = None) -> Waiting:
         """A Status that ends with the result of a frame, or with LostResultError."""
-        waiting = Waiting()
+        claim = self.claim("", timeout, analysis, self.heard)
+        self.found(claim, frame, run)
+        return claim.waiting
+
+    def claim(self, who: str, timeout: float, analysis: str | None, since: int) -> Claim:
+        """Begin to wait for a frame that is about to be taken, for `timeout` s until `found`.
+
+        `who` is given each frame once; no result of the first `since` that were `heard` is its own.
+        """
+        claim = Claim(who, analysis, timeout, since, until=time.monotonic() + timeout)
         with self._lock:
-            if (run, frame, analysis) not in self._results:
-                self._waiting[waiting] = ((run, frame, analysis), time.monotonic() + timeout)
-                return waiting
-        waiting.end()
-        return waiting
+            self._claims.enter(claim)
+        if self.closed:
+            self.end(claim, f"the feed from {self.endpoint} is closed")
+        return claim
+
+    def found(self, claim: Claim, frame: int, run: str | None) -> None:
+        """The frame was taken, of this run if that is known; wait `timeout` s for its result."""
+        with self._lock:
+            ended = self._claims.found(claim, frame, run, self.run)
+        _tell(ended)
+
+    def end(self, claim: Claim, words: str) -> None:
+        """Wait no more: its result won't come."""
+        with self._lock:
+            ended = self._claims.end(claim, words)
+        _tell(ended)
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener(message)` with all that comes, in the feed's own thread."""
@@ -120,8 +149,6 @@ class Feed:
         """Stop listening; what waits fails."""
         self._stopping.set()
         self._thread.join()
-        for waiting in list(self._waiting):
-            waiting.end(LostResultError(f"the feed from {self.endpoint} was closed"))
 
     def __enter__(self) -> Feed:
         return self
@@ -130,78 +157,104 @@ class Feed:
         self.close()
 
     def _listen(self) -> None:
-        while not self._stopping.is_set():
-            if self._socket.poll(LOOK_MS):
-                parts = self._socket.recv_multipart(copy=False)
-                self.take(notices.read([part.buffer for part in parts]))
-            self._look_at_deadlines()
-        self._socket.close(0)
+        try:
+            while not self._stopping.is_set():
+                if self._socket.poll(LOOK_MS):
+                    parts = self._socket.recv_multipart(copy=False)
+                    self._survive([part.buffer for part in parts])
+                with self._lock:
+                    ended = self._claims.late(self.status, self.silent_s)
+                _tell(ended)
+        finally:  # however it ends, nobody waits for ever
+            self._stopping.set()
+            with self._lock:
+                ended = self._claims.end_all(f"the feed from {self.endpoint} was closed")
+            _tell(ended)
+            self._socket.close(0)
+
+    def _survive(self, parts: list[Any]) -> None:
+        """Take what came, whatever it is."""
+        try:
+            self.take(notices.read(parts))
+        except Exception as error:  # of a stranger's bytes: those who wait go on waiting
+            log.warning("a message could not be taken: %r", error, exc_info=True)
 
     def take(self, message: Any) -> None:
         """Take in what came: a result, a start, a stop, or a notice; else nothing."""
+        if isinstance(message, Mapping):
+            message, bad = mended(message)
+            if bad and not self._complained:
+                self._complained = True
+                log.warning("a notice is malformed in: %s; that is left out", ", ".join(bad))
         source = message.get("source") if isinstance(message, Mapping) else _source(message)
-        if message is None or self.source not in (None, source):
+        if message is None or not self._mine(source):
             return
         self._heard, self.heard_ns = time.monotonic(), time.time_ns()
         with self._lock:
             ended = self._keep(message)
             listeners = list(self._listeners)
-        for waiting, error in ended:
-            waiting.end(error)
+        _tell(ended)
         for listener in listeners:
             try:
                 listener(message)
             except Exception:  # of a callback that somebody hung on: the others go on
                 log.exception("a listener of the feed failed: %r", listener)
 
-    def _keep(self, message: Any) -> list[tuple[Waiting, LostResultError | None]]:
+    def _mine(self, source: str | None) -> bool:
+        """Whether it is of the source that is listened to: where none was named, the first."""
+        if self.source is not None or source is None:
+            return source == self.source or self.source is None
+        if self._first is None or (source != self._first and self.silent_s > SILENT_S):
+            self._first = source  # the service came back under another name
+        if source == self._first:
+            return True
+        if not self._two:
+            self._two = True
+            log.warning(
+                "two sources are heard at %s, %r and %r: only %r is taken; say source= to choose",
+                *(self.endpoint, self._first, source, self._first),
+            )
+        return False
+
+    def _keep(self, message: Any) -> Ended:
         if isinstance(message, RunStart):
-            self.run = message.run
-        elif isinstance(message, RunStop):
+            return self._begin(message.run)
+        if isinstance(message, RunStop):
             self.run = None if self.run == message.run else self.run
-        elif isinstance(message, Result):
+            self._stopped = message.run
+            return self._claims.stopped(message.run, message.account, self.run)
+        if isinstance(message, Result):
             if message.provenance.get("level") == "run":  # of no single frame
                 return []
-            return self._keep_result(message)
-        elif isinstance(message, Mapping):
-            self.status = message
-            if message.get("state") in ("armed", "running"):
-                self.run = message.get("run")
-            return self._lost()
+            self._kept.add(message)
+            return self._claims.heard(message)
+        if isinstance(message, Mapping):
+            return self._noticed(message)
         return []
 
-    def _keep_result(self, result: Result) -> list[tuple[Waiting, LostResultError | None]]:
-        mine = {(result.run, n, a) for n in result.frames for a in (result.analysis, None)}
-        for address in mine:
-            self._results[address] = result
-            self._results.move_to_end(address)
-        while len(self._results) > 2 * KEPT:
-            self._results.popitem(last=False)
-        ready = [waiting for waiting, (address, _) in self._waiting.items() if address in mine]
-        for waiting in ready:
-            del self._waiting[waiting]
-        return [(waiting, None) for waiting in ready]
+    def _begin(self, run: str) -> Ended:
+        """A run begins; what is known of one of the same name is of a service that is gone."""
+        self._kept.forget(run)
+        if self.status.get("run") == run:
+            self.status = {**self.status, "account": {}, "run_status": None}
+        self.run, self._stopped = run, None
+        return self._claims.begun(run)
 
-    def _lost(self) -> list[tuple[Waiting, LostResultError | None]]:
-        """What the newest notice says will never have a result."""
-        ended: list[tuple[Waiting, LostResultError | None]] = []
-        for waiting, ((run, frame, _), _) in list(self._waiting.items()):
-            if words := fate(self.status, run, frame):
-                del self._waiting[waiting]
-                ended.append((waiting, LostResultError(f"frame {frame} of run {run}: {words}")))
-        return ended
+    def _noticed(self, status: Mapping[str, Any]) -> Ended:
+        run, ended = status.get("run"), Ended()
+        if status.get("state") in ("armed", "running") and run != self.run:
+            if run is not None and run == self._stopped:  # begun again, and nobody heard it begin
+                ended += self._begin(run)
+            elif run is not None:
+                ended += self._claims.begun(run)
+            self.run = run
+        self.status = status
+        return ended + self._claims.lost(status)
 
-    def _look_at_deadlines(self) -> None:
-        now = time.monotonic()
-        with self._lock:
-            late = [(w, a) for w, (a, until) in self._waiting.items() if until <= now]
-            for waiting, _ in late:
-                del self._waiting[waiting]
-        for waiting, (run, frame, _) in late:
-            words = silence(self.status, self.silent_s, run)
-            waiting.end(
-                LostResultError(f"no result of frame {frame} of run {run} in time: {words}")
-            )
+
+def _tell(ended: Ended) -> None:
+    for waiting, error in ended:
+        waiting.end(error)
 
 
 def _source(message: Any) -> str | None:

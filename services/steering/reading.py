@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...stream.messages import Result
+from .claims import Claim
 from .feed import Feed
 from .fields import Field, number
-from .lost import LostResultError, silence
+from .lost import LostResultError
 from .waiting import Waiting
 
 
@@ -19,12 +20,17 @@ class Reading:
     `fields` are the columns and where they are found in a result (see `fields.Field`). `frame`
     gives the number of the frame that the camera takes with this trigger, as the detector counts
     (from 0): nothing is counted here, since a scan that is rewound takes frames nobody counted.
-    `run` gives the detector's series; without it, the run that is open. `camera` is a device that
-    this one is to trigger itself: then `frame` is asked when its exposure is done. `analysis` is
-    needed where several publish.
+    `camera` is a device that this one is to trigger itself: then `frame` is asked when its exposure
+    is done. Without it, the camera must count a frame when its exposure begins, and be triggered
+    first. `analysis` is needed where several publish.
+
+    `run` gives the detector's series. Without it, the frame is of the run that is open; but a frame
+    is given to one trigger only, and none whose result was heard before: that is of the next run,
+    which the trigger waits for, as of a camera that is armed anew for each scan.
 
     `trigger` ends when the result of that very frame has come. It fails with `LostResultError`,
-    which says why, after `timeout` seconds or as soon as the service says that none will come.
+    which says why, as soon as the service says that none will come, when the frame may be of either
+    of two runs, or after `timeout` seconds for the exposure, and as many for the result.
     """
 
     parent = None
@@ -45,7 +51,9 @@ class Reading:
         self.fields = dict(fields)
         self.camera = camera
         self._frame, self._run = frame, run
-        self._at: tuple[str, int] | None = None
+        self._claim: Claim | None = None
+        self._since = 0
+        """Results that had been heard before the frame of the next trigger was taken."""
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -55,14 +63,13 @@ class Reading:
     @property
     def result(self) -> Result:
         """The result that the last trigger waited for; LostResultError if there is none."""
-        found = None if self._at is None else self.feed.result(*self._at, self.analysis)
-        if found is None:
+        if self._claim is None or self._claim.result is None:
             raise LostResultError(f"{self.name} has no result: trigger it first")
-        return found
+        return self._claim.result
 
     def stage(self) -> list[Any]:
-        """Forget what was read before."""
-        self._at = None
+        """Forget what was read before; what was heard until now is of no frame of this scan."""
+        self._claim, self._since = None, self.feed.heard
         return [self]
 
     def unstage(self) -> list[Any]:
@@ -71,35 +78,42 @@ class Reading:
 
     def trigger(self) -> Waiting:
         """Begin to wait for the result of the frame that is taken now."""
-        if self.camera is None:
-            return self._await()
-        waiting = Waiting()
-        exposure = self.camera.trigger()
-        exposure.add_callback(lambda done: self._exposed(done, waiting))
-        return waiting
+        heard = self.feed.heard
+        since = heard if self.camera is not None else self._since
+        self._since = heard  # that is of no frame of a later trigger
+        exposure = None if self.camera is None else self.camera.trigger()
+        claim = self._claim = self.feed.claim(self.name, self.timeout, self.analysis, since)
+        if exposure is None:
+            self._taken(claim)
+        else:
+            exposure.add_callback(lambda done: self._exposed(done, claim))
+        return claim.waiting
 
-    def _exposed(self, exposure: Any, waiting: Waiting) -> None:
-        error = exposure.exception()
-        if error is not None:
-            waiting.end(error)
-            return
-        self._await().add_callback(lambda done: _pass_on(done, waiting))
+    def _exposed(self, exposure: Any, claim: Claim) -> None:
+        try:
+            error = exposure.exception()
+        except Exception as raised:  # of somebody else's Status
+            error = raised
+        if error is None:
+            self._taken(claim)
+        elif claim.waiting.end(error):
+            self.feed.end(claim, "")
 
-    def _await(self) -> Waiting:
-        frame = self._frame()
-        run = self._run() if self._run is not None else self.feed.run
-        if run is None:
-            lost = Waiting()
-            why = silence(self.feed.status, self.feed.silent_s, None)
-            lost.end(LostResultError(f"frame {frame} belongs to no run: {why}"))
-            return lost
-        self._at = (str(run), int(frame))
-        return self.feed.wait(*self._at, self.timeout, self.analysis)
+    def _taken(self, claim: Claim) -> None:
+        """The frame was taken: ask which one it is."""
+        try:
+            frame = _whole(self._frame())
+            run = None if self._run is None else _name(self._run())
+        except Exception as error:  # in a thread of the camera nobody would hear of it
+            why = f"{type(error).__name__}: {error}"
+            self.feed.end(claim, f"{self.name} can't tell which frame was taken: {why}")
+        else:
+            self.feed.found(claim, frame, run)
 
     def read(self) -> dict[str, Any]:
         """The numbers of the last result; NaN where the analysis gave an error."""
         result = self.result
-        frame = self._at[1] if self._at else 0
+        frame = int(self._claim.frame or 0) if self._claim else 0
         now = time.time()
         said: dict[str, Any] = {
             self.column(name): {"value": number(result, frame, field), "timestamp": now}
@@ -138,5 +152,14 @@ class Reading:
         return f"{self.name}_{field}"
 
 
-def _pass_on(done: Waiting, waiting: Waiting) -> None:
-    waiting.end(done.exception())
+def _whole(said: Any) -> int:
+    """A frame's number, as a camera said it; ValueError if it is none."""
+    if said is None or isinstance(said, bool) or int(said) != said or said < 0:
+        raise ValueError(f"frame() gave {said!r}: no frame was counted yet?")
+    return int(said)
+
+
+def _name(said: Any) -> str:
+    if said is None or said == "":
+        raise ValueError(f"run() gave {said!r}: has the detector been armed?")
+    return str(said)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger("beamside.steering")
 
 
 class Waiting:
@@ -48,5 +51,8 @@ class Waiting:
             self._ended.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception:  # of whoever waits: the others are told, and this thread goes on
+                log.exception("a callback of a status failed: %r", callback)
         return True

@@ -26,7 +26,7 @@ class Flaky:
         self.dropped, self.service = dropped, service
         self.camera = Camera(self.answer)
         self.reading = Reading(
-            feed, {"score": "score"}, frame=self.camera.number, camera=self.camera, timeout=0.05
+            feed, {"score": "score"}, frame=self.camera.number, camera=self.camera, timeout=0.3
         )
         self.events: list[dict[str, Any]] = []
 
