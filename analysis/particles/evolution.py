@@ -68,8 +68,8 @@ class ParticleNetwork:
         seen = LOOK(labels, cell)["seen"].values
         for name in ("damage", "activity"):
             views = _views(said, seen, name)
-            words = {"long_name": f"particles from outside, by {name}", "units": "1"}
-            said[f"{name}_view"] = (("half_cycle", "row", "column"), views, words)
+            named = {"long_name": f"particles from outside, by {name}", "units": "1"}
+            said[f"{name}_view"] = (("half_cycle", "row", "column"), views, named)
         return said.assign_attrs(alarm="none")
 
 

@@ -121,7 +121,7 @@ def step(steps: int) -> dict[str, Any]:
         lost = steps - len(added.ms)
         gp_ms = _mapped(one, reading, "beamside_quality")
         one.microscope.disarm()
-        one.microscope.expose = lambda number, said: None  # type: ignore[method-assign]
+        one.microscope.expose = lambda number, extra: None  # type: ignore[method-assign]
         bare = _scan(one, one.microscope.camera, "camera_frame", steps)
     return {
         "name": "steering-step-1024",

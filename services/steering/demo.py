@@ -15,7 +15,8 @@ import logging
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -145,7 +146,7 @@ def _do(engine: Any, plan: Any, wheel: Wheel | None) -> None:
     """Run a plan; where a person stopped it, go on when they let it."""
     from bluesky.utils import RunEngineInterrupted
 
-    go_on = lambda: engine(plan)  # noqa: E731
+    go_on: Callable[[], Any] = partial(engine, plan)
     while True:
         try:
             go_on()

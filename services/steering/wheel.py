@@ -175,7 +175,7 @@ class Wheel:
 
     def tell(self, event: str, told: Suggestion | None, words: str = "") -> None:
         """Tell the service what happened; nobody waits."""
-        said = {"event": event, "words": words} if words else {"event": event}
+        said: dict[str, Any] = {"event": event} | ({"words": words} if words else {})
         said |= _shortened(told.as_json()) if told is not None else {}
         with self._lock:
             self._told += 1

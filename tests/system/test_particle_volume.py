@@ -153,5 +153,5 @@ def test_two_workers_and_two_that_are_killed_give_the_volume_and_table_of_one(
             expected[f"particle_{name}"].values,
             equal_nan=True,
         ), name
-    pictures = (one["view"].values for one in (found.isel(batch=-1), expected))
-    assert np.array_equal(*pictures, equal_nan=True)
+    seen = found.isel(batch=-1)["view"].values
+    assert np.array_equal(seen, expected["view"].values, equal_nan=True)

@@ -39,7 +39,9 @@ def collected(damaged: np.ndarray, pixel: float | None = PIXEL) -> Sections:
 @pytest.fixture(scope="module")
 def truth() -> np.ndarray:
     """Damage by label, more with depth."""
-    depth = np.array([np.nonzero(n == LABELS)[0].mean() for n in range(1, LABELS.max() + 1)])
+    depth = np.array(
+        [np.argwhere(np.equal(LABELS, n))[:, 0].mean() for n in range(1, LABELS.max() + 1)]
+    )
     return np.concatenate([[0], 0.4 * depth / len(LABELS)])
 
 

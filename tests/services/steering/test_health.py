@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,7 +117,12 @@ def test_no_frame_is_exposed_while_results_are_stale(
     started(service, feed)
     health, camera = ServiceSignal(feed, stale_s=0.1), Camera(lambda number: None)
     waiting = {"received": 9, "processed": 4, "skipped_frames": 2}
-    assert soon(lambda: service.status("7", account=waiting) or health.reason)
+
+    def told() -> str:
+        service.status("7", account=waiting)
+        return health.reason
+
+    assert soon(told)
     assert "results are stale: none for 0 s, and 3 frames wait for one" in health.reason
     with pytest.raises(RunEngineInterrupted):
         engine(guarded(bp.count([camera]), WIDE, health=health))
@@ -156,9 +160,8 @@ def test_a_service_whose_clock_is_wrong_is_steered_by_all_the_same(
     reading = Reading(feed, {"score": "score"}, frame=lambda: 3)
     waiting = reading.trigger()
     data = xr.Dataset({"score": ("frame", np.array([5.0]))})
-    said = Result("det", "7", (3,), "sharp", data)
-    times = {"done_ns": then, "received_ns": then, "detector_ns": then}
-    service.bus.send(wire.encode(replace(said, **times)))
+    said = Result("det", "7", (3,), "sharp", data, done_ns=then, received_ns=then, detector_ns=then)
+    service.bus.send(wire.encode(said))
     assert waiting.exception(10) is None
     assert reading.read()["beamside_score"]["value"] == 5.0
     assert abs(reading.read()["beamside_score"]["timestamp"] - time.time()) < 60
