@@ -1,7 +1,8 @@
 """A volume on the disk, to be cut along any axis: from one file, or a folder of slices.
 
 Slices are placed by the numbers in their names. One that is missing, damaged or of another size is
-named, and its neighbour stands in for it; nothing is invented for the slice itself.
+named, and its neighbour stands in for it; nothing is invented for the slice itself. What grey
+values say about slices is not looked at here.
 """
 
 from __future__ import annotations

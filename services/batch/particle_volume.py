@@ -33,6 +33,7 @@ from ...stream.unfinished import Unfinished
 from ..library import chosen_folder, gifts
 from ..particles.features import measured
 from ..particles.joining import Joining
+from ..particles.mending import mended
 from .items import SOURCE, Gathered, Item
 from .particle_settings import AUTO, Following
 from .progress import Progress
@@ -88,9 +89,11 @@ class VolumeBatch:
         source, folder = wish.given[0], wish.out / WORK
         said = stamp(source)
         question = {"source": str(source.resolve()), "files": said}
-        volume = stack(source, Unfinished(folder / "volume", question))
+        work = Unfinished(folder / "volume", question)
+        read = stack(source, work)
+        volume = mended(read, work)
         voxel, notes = _voxel(volume, wish, own)
-        cuts = Gathered(others=gathered.others, refused={**gathered.refused, **volume.left_out})
+        cuts = Gathered(others=gathered.others, refused={**gathered.refused, **read.left_out})
         digest = hashlib.blake2b(orjson.dumps(said), digest_size=6).digest()
         whole = (sum(size for _, size, _ in said), int.from_bytes(digest))
         for view in own.views:

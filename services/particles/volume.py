@@ -28,6 +28,7 @@ from ..settings import assignment
 from .finding import Job, batches, found
 from .given import say, voxel_of
 from .joining import Joining
+from .mending import mended
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def command(args: argparse.Namespace) -> int:
 
 def made(wanted: Wanted, work: Unfinished) -> tuple[xr.Dataset, dict[str, Any]]:
     """Find the particles of every slice, make the volume, write it; the table and the lineage."""
-    volume = stack(wanted.source, work)
+    volume = mended(stack(wanted.source, work), work)
     job = _job(wanted, volume, work)
     sections = Sections()
     parts = batches(volume.values.shape, wanted.views, volume.missing)

@@ -15,7 +15,10 @@ from beamside.analysis.particles.matching import tallies
 from beamside.analysis.particles.stars import Stars
 from beamside.models.phantoms.cuts import cuts
 from beamside.services.cli import main
+from beamside.services.particles.mending import mended
 from beamside.stream.labelled import read_labelled
+from beamside.stream.stack import stack
+from beamside.stream.unfinished import Unfinished
 from beamside.stream.volume import read_volume
 from beamside.tests.analysis.particles.cut import packed
 
@@ -110,6 +113,22 @@ def test_work_that_was_stopped_goes_on_and_gives_the_same(
 def _again(before: bytes, where: Path) -> np.ndarray:
     (where / "before.nxs").write_bytes(before)
     return read_volume(where / "before.nxs").values > 0
+
+
+def test_odd_slices_are_named_and_bridged_also_where_work_goes_on(tmp_path: Path) -> None:
+    grey = np.where(LABELS[:20] > 0, 150, 60).astype(np.uint8)
+    whole = grey.copy()
+    grey[9], grey[14] = 60, 255 - grey[14]
+    np.save(tmp_path / "volume.npy", grey)
+    work = Unfinished(tmp_path / "work", {})
+    one = mended(stack(tmp_path / "volume.npy", work), work)
+    again = mended(stack(tmp_path / "volume.npy", work), work)
+    assert one.missing == again.missing == (9, 14)
+    assert one.notes == again.notes
+    assert "slice 14 left out: inverted" in one.notes[1]
+    off = np.abs(again.values.astype(float) - whole)
+    assert off[[9, 14]].mean() < 5
+    assert not np.delete(off, [9, 14], axis=0).any()
 
 
 def test_one_view_is_linked(
