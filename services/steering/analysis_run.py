@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ Callback: TypeAlias = Callable[[str, Any], Any]
 HDF5 = "application/x-hdf5"
 MOST_OPEN = 16
 """Runs whose end is waited for."""
+MOST_CLOSED = 256
+"""Runs of which a result that comes after their end is known to be late."""
 ARCHIVE_S = 60.0
 """How long after its end a run waits to hear where its archive is."""
 
@@ -62,7 +65,8 @@ class AnalysisRun:
     The first analysis is the stream `primary`, others are called by their names. Each frame is one
     event, with its number, and the numbers that its result has for it; a result that failed has
     NaN. `raw_uid` gives the uid of the bluesky run that took the frames; without it, the detector's
-    run name stands there. A run ends when its archive is closed, so that it can be pointed at.
+    run name stands there. A run ends when its archive is closed, so that it can be pointed at; a
+    result that comes after that is left out, and told of in the log.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class AnalysisRun:
         self.feed, self.callbacks, self.raw_uid = feed, callbacks, raw_uid
         self.metadata, self.archive_s = dict(metadata or {}), archive_s
         self._runs: dict[str, _Run] = {}
+        self._closed: OrderedDict[str, int] = OrderedDict()
+        """Runs that were ended, and how many results came after that."""
         self._begun = 0
         self._lock = threading.RLock()
         feed.subscribe(self.take)
@@ -94,6 +100,7 @@ class AnalysisRun:
 
     def _take(self, message: Any) -> None:
         if isinstance(message, RunStart):
+            self._closed.pop(message.run, None)
             self._begin(message.source, message.run, message)
         elif isinstance(message, Result) and message.provenance.get("level") != "run":
             self._result(message)
@@ -126,6 +133,11 @@ class AnalysisRun:
         return run
 
     def _result(self, result: Result) -> None:
+        if result.run in self._closed:  # its documents are out: a second run would not be true
+            if not self._closed[result.run]:
+                log.warning("a result of run %s came after its end: left out", result.run)
+            self._closed[result.run] += 1
+            return
         run = self._begin(result.source, result.run, None)
         stream = run.streams.get(result.analysis)
         if stream is None:
@@ -191,6 +203,9 @@ class AnalysisRun:
         reason = run.ended.reason if run.ended is not None else "the steerer stopped listening"
         self._emit("stop", run.bundle.compose_stop(exit_status=well, reason=reason))
         del self._runs[name]
+        self._closed[name] = 0
+        while len(self._closed) > MOST_CLOSED:
+            self._closed.popitem(last=False)
 
     def _resources(
         self, run: _Run, name: str, keys: Mapping[str, Mapping[str, Any]], path: Path, count: int

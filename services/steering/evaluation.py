@@ -81,8 +81,10 @@ class Evaluate:
     def _outcome(self, one: Any, found: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
         row = found[one]
         said = {name: float(row[self.reading.column(name)]) for name in self.outcomes}
-        wrong = [name for name, value in said.items() if math.isnan(value)]
+        wrong = [name for name, value in said.items() if not math.isfinite(value)]
         if wrong:
             frame = row[self.reading.column("frame")]
-            raise LostResultError(f"{wrong[0]} of frame {frame} is no number: the analysis failed")
+            raise LostResultError(
+                f"{wrong[0]} of frame {frame} is no number ({said[wrong[0]]}): the analysis failed"
+            )
         return {"_id": one} | said

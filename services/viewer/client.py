@@ -104,14 +104,14 @@ class Client(object):
         self, run: str, frame: int, wait: float = 5.0, analysis: Optional[str] = None
     ) -> Any:
         """The result of one frame; waits for it up to `wait` s (BeamsideError 404: none came)."""
-        until = time.time() + wait
+        until = time.monotonic() + wait
         there = "results/" + quote(run, safe="") + "/" + str(int(frame))
         while True:
-            left = max(0.0, min(30.0, until - time.time()))
+            left = max(0.0, min(30.0, until - time.monotonic()))
             try:
                 return self._json(there, wait=round(left, 3), analysis=analysis)
             except BeamsideError as error:
-                if error.code != 404 or time.time() >= until:
+                if error.code != 404 or time.monotonic() >= until:
                     raise
                 time.sleep(0.2)
 

@@ -113,8 +113,8 @@ class Eyes:
         return self.state.grown.get(request.query_params.get("analysis", ""))
 
     async def _worth(self, run: str, wait: float) -> float:
-        """Nobody need wait for a run that is in the archive."""
-        if self.state.run is not None and self.state.run[1] == run:
+        """Nobody need wait for a run that is over and in the archive."""
+        if self.state.live is not None and self.state.live[1] == run:
             return wait
         return 0.0 if await self._find(run) else wait
 

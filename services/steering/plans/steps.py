@@ -148,11 +148,12 @@ def center_on(
             for n, place in enumerate(places):
                 row = yield from look(detectors, {axis: float(place)})
                 mass[n] = value_of(row, field)
-            mass -= np.min(mass, where=np.isfinite(mass), initial=np.inf)
-            mass[~np.isfinite(mass)] = 0
+            good = np.isfinite(mass)
+            mass = np.where(good, mass - (mass[good].min() if good.any() else 0), 0)
             if not mass.sum() > 0:
                 yield from move({axis: before})
-                raise ValueError(f"{field} is the same from {low:g} to {high:g}: no centre in it")
+                what = "the same" if good.any() else "no number"
+                raise ValueError(f"{field} is {what} from {low:g} to {high:g}: no centre in it")
             centre = float((places * mass).sum() / mass.sum())
             reach = (high - low) / 8
             low, high = max(centre - reach, first), min(centre + reach, last)

@@ -121,6 +121,28 @@ def test_a_listener_that_came_late_and_never_saw_the_end_still_closes_its_run(
     assert names == ["start", "descriptor", "event", "stop"]
 
 
+def test_a_result_that_comes_after_the_end_opens_no_second_run(
+    service: Service, feed: Feed
+) -> None:
+    names: list[str] = []
+    one = AnalysisRun(feed, lambda name, doc: names.append(name), archive_s=0)
+    for message in (START, result(0), STOP):
+        service.bus.send(wire.encode(message))
+
+    def ended() -> bool:
+        service.status(None)
+        return "stop" in names
+
+    assert soon(ended)
+    before = list(names)
+    service.bus.send(wire.encode(result(1)))
+    assert soon(lambda: feed.result("7", 1))
+    assert names == before
+    service.bus.send(wire.encode(START))  # a run of that name begins anew
+    assert soon(lambda: names[len(before) :] == ["start"])
+    one.close()
+
+
 @pytest.fixture
 def proxy() -> Iterator[tuple[str, str]]:
     """A real proxy of bluesky: where to publish, and where to listen."""

@@ -39,14 +39,21 @@ class Thirds:
         return []
 
 
-def problem(service: Service, feed: Feed, engine: RunEngine, bad: int = -1) -> tuple[Any, Thirds]:
+def problem(
+    service: Service,
+    feed: Feed,
+    engine: RunEngine,
+    bad: int = -1,
+    score_of_bad: float | None = None,
+) -> tuple[Any, Thirds]:
     started(service, feed)
     place = [0.0]
     focus = Axis("focus", lambda: place[0], lambda value: place.__setitem__(0, value))
 
     def answer(n: int) -> None:
         score = 10 * focus.position
-        service.result("7", n, score, error="no light" if n == bad else None)
+        error = "no light" if n == bad and score_of_bad is None else None
+        service.result("7", n, score if n != bad else score_of_bad or 0.0, error=error)
 
     camera = Camera(answer)
     reading = Reading(feed, {"score": "score"}, frame=camera.number, camera=camera)
@@ -71,10 +78,11 @@ def test_each_suggestion_gets_its_own_outcome_however_they_were_ordered(
 
 
 @pytest.mark.expects_errors
+@pytest.mark.parametrize("score", [None, float("inf")])
 def test_an_outcome_that_is_no_number_is_told_to_the_optimiser_as_a_failure(
-    service: Service, feed: Feed, engine: RunEngine
+    service: Service, feed: Feed, engine: RunEngine, score: float | None
 ) -> None:
-    asked, optimizer = problem(service, feed, engine, bad=1)
+    asked, optimizer = problem(service, feed, engine, bad=1, score_of_bad=score)
     with pytest.raises(LostResultError, match="no number"):
         engine(optimize(asked, n_points=3))
     assert len(optimizer.failed) == 3

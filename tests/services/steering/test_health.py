@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from bluesky import Msg, RunEngine
+from bluesky.suspenders import SuspendBoolLow
 from bluesky.utils import RunEngineInterrupted
 
 from beamside.services.steering import (
@@ -62,6 +64,34 @@ def test_the_health_of_the_service_is_a_signal(service: Service, feed: Feed) -> 
     service.status("8", account={"missing": 0})
     assert soon(lambda: told == [1.0, 0.0, 1.0])
     signal.close()
+
+
+@pytest.mark.parametrize("said", [{"account": {"missing": 1}}, {"run_status": "incomplete"}])
+def test_a_scan_under_a_stock_suspender_goes_on_after_a_frame_was_lost(
+    service: Service, feed: Feed, engine: RunEngine, said: dict[str, Any]
+) -> None:
+    started(service, feed)
+    health = ServiceSignal(feed, settled_s=0.2)
+    told: list[float] = []
+    health.subscribe(lambda value, **_: told.append(value))
+    speaking = threading.Event()
+
+    def speak() -> None:
+        while not speaking.wait(0.02):
+            service.status("7", **said)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    assert soon(lambda: told[-1:] == [0.0])
+    engine.install_suspender(SuspendBoolLow(health))
+    engine(bps.null())
+    speaking.set()
+    speaker.join()
+    assert told == [1.0, 0.0, 1.0]
+    assert "run 7" in health.reason  # a person may still want to know
+    service.status("7", account={"missing": 2})  # the next one counts again
+    assert soon(lambda: told == [1.0, 0.0, 1.0, 0.0])
+    health.close()
 
 
 @pytest.mark.parametrize(

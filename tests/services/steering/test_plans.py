@@ -93,7 +93,7 @@ def test_a_feature_is_centred(stage: Any, engine: RunEngine) -> None:
 
 
 @pytest.mark.expects_errors
-@pytest.mark.parametrize("score", [3.0, float("nan")])
+@pytest.mark.parametrize("score", [3.0, float("nan"), float("inf"), -float("inf")])
 def test_where_nothing_is_to_be_centred_the_axis_goes_back(
     stage: Any, engine: RunEngine, score: float
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from beamside.stream.messages import RunStop
+
 
 def test_an_archived_run_answers_as_it_did_live(
     visit: Any, run: Any, array: Any, tmp_path: Path
@@ -51,6 +53,20 @@ def test_an_archived_result_is_what_the_live_one_was(visit: Any, run: Any, tmp_p
             value.pop("href", None)
             assert {k: v for k, v in past["variables"][key].items() if k != "href"} == value
         assert past["permalink"] == f"/?run={name}&frame=3"
+
+    visit(scenario, tmp_path)
+
+
+def test_nobody_waits_for_a_result_of_a_run_that_is_over_and_in_the_archive(
+    visit: Any, run: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        run.archive(tmp_path)
+        state.take(run.start)
+        state.take(RunStop("camera", run.name))
+        asked = client.get(f"/api/v1/results/{run.place(3)}?wait=30")
+        found = await asyncio.wait_for(asked, 25)
+        assert found.json()["from"] == "archive"
 
     visit(scenario, tmp_path)
 
