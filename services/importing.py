@@ -35,7 +35,13 @@ def imported(folder: Path, name: str, out: Path, sha256: str | None = None) -> C
 def show(args: argparse.Namespace) -> int:
     """Print the card of each network in a folder."""
     folder = args.folder or SHIPPED
-    for path in sorted(folder.glob("*.json")):
+    cards = sorted(folder.glob("*.json"))
+    if not cards:
+        raise WeightsError(
+            f"{folder} holds no networks (NAME.json beside NAME.safetensors); without a folder, "
+            "the shipped ones are shown"
+        )
+    for path in cards:
         _say(read_card(path.stem, folder), args.json)
     return 0
 

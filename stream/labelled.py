@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT = "beamside-labelled-1"
+IN_WORDS = " (words)"
+"""Ends the title of a column that says another in words."""
 LARGEST_TABLE = 1 << 28
 """Bytes of a CSV; more is no table of things."""
 
@@ -32,8 +34,8 @@ LARGEST_TABLE = 1 << 28
 def write_labelled(path: Path, data: xr.Dataset, thing: str = "") -> None:
     """Write a dataset to `path` (.nxs, or .csv for the table `thing`), whole or not at all.
 
-    A CSV holds only the columns of the table, units in their names. FileError if it can't be
-    written, or the ending is another.
+    A CSV holds only the columns of the table, units in their names, and flags in words in a column
+    beside their numbers. FileError if it can't be written, or the ending is another.
     """
     write = {".nxs": _write_nexus, ".h5": _write_nexus, ".csv": _write_csv}.get(path.suffix.lower())
     if write is None:
@@ -134,12 +136,28 @@ def _write_csv(path: Path, data: xr.Dataset, thing: str) -> None:
         f"{name} [{variable.attrs['units']}]" if "units" in variable.attrs else name
         for name, variable in columns.items()
     ]
+    values = {name: variable.values.tolist() for name, variable in columns.items()}
+    for name, variable in columns.items():
+        if "flag_masks" in variable.attrs:
+            head.append(f"{name}{IN_WORDS}")
+            values[f"{name}{IN_WORDS}"] = _meanings(variable)
     # with its mark of byte order, or spreadsheets take UTF-8 for something else
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         out = csv.writer(file)
         out.writerow(head)
-        for row in zip(*(variable.values.tolist() for variable in columns.values()), strict=True):
+        for row in zip(*values.values(), strict=True):
             out.writerow([_shown(value) for value in row])
+
+
+def _meanings(flags: xr.DataArray) -> list[str]:
+    """The words of each set of flags (CF: flag_masks, flag_meanings)."""
+    words = str(flags.attrs["flag_meanings"]).split()
+    masks = np.asarray(flags.attrs["flag_masks"]).tolist()
+    each = [*zip(masks, words, strict=True)]
+    return [
+        " ".join(word for mask, word in each if value & mask)
+        for value in flags.values.astype(np.int64).tolist()
+    ]
 
 
 def _shown(value: Any) -> Any:
@@ -161,6 +179,8 @@ def _read_csv(path: Path, thing: str) -> xr.Dataset:
         raise FileError(f"{path} is no table: its rows are not all as long as its head")
     variables = {}
     for place, title in enumerate(head):
+        if title.endswith(IN_WORDS):
+            continue
         name, _, units = title.partition(" [")
         texts = [row[place] for row in rows]
         try:

@@ -5,7 +5,8 @@ smoothed a little and meshed (marching cubes, Lewiner et al., J. Graphics Tools 
 open interface (a contact, the wall of a crack) is the sum of its voxel faces, each projected on
 the plane that the faces around it lie in (Flin et al., Ann. Glaciol. 38 (2004) 39, with the
 normal from the faces themselves, so that both walls of a thin crack count).
-Measured on balls of 5 to 40 voxels: within 4 % (r = 5), 1 % (r >= 10).
+Measured on balls: within 1.5 % from 10 voxels across; on boxes, whose edges are smoothed off: 21 %
+low at 5 voxels across, 12 % at 8, 7 % at 12, 4 % at 20. Below 5 voxels it is no measurement.
 """
 
 from __future__ import annotations
@@ -33,10 +34,18 @@ def mesh_area(body: np.ndarray, spacing: Spacing = (1, 1, 1)) -> float:
         return 0.0
     soft = np.pad(body, 4).astype(np.float32)
     scipy.ndimage.gaussian_filter(soft, SMOOTHING, output=soft, truncate=3, mode="constant")
-    level = min(0.5, 0.5 * float(soft.max()))  # one voxel thin: what is left of it
     step = 2 if min(body.shape) >= COARSE else 1
+    level = 0.5 if step == 2 else _level(soft, int(np.count_nonzero(body)))
+    level = min(level, 0.5 * float(soft.max()))  # one voxel thin: what is left of it
     points, faces, _, _ = marching_cubes(soft, level, spacing=spacing, step_size=step)
     return float(mesh_surface_area(points, faces))
+
+
+def _level(soft: np.ndarray, voxels: int) -> float:
+    """Half way between 0.5, which shrinks small bodies, and what keeps their volume and stairs."""
+    first = soft.size - voxels
+    near = np.partition(soft.ravel(), (first - 1, first))[first - 1 : first + 1]
+    return (0.5 + float(near.mean())) / 2
 
 
 def stairs_area(body: np.ndarray, spacing: Spacing = (1, 1, 1)) -> float:

@@ -14,7 +14,7 @@ def depth_profile(table: xr.Dataset, rings: int = 10, along: str = "z") -> xr.Da
 
     `radius` is the distance in the plane from the middle of all centres: rings. Along `depth`:
     damage with standard error, that of each shell, and how many particles, doubtful ones (`flags`)
-    left out. NaN where none is.
+    left out. NaN where none is; one slice where all are at one depth.
     """
     if along not in ("z", "y", "x", "radius"):
         raise AnalysisError(f"there is no depth along {along!r}; allowed: z, y, x, radius")
@@ -23,6 +23,8 @@ def depth_profile(table: xr.Dataset, rings: int = 10, along: str = "z") -> xr.Da
         raise AnalysisError("there is no particle to tell damage versus depth of")
     table = table.isel(particle=~left_out)
     place = _place(table, along)
+    if np.ptp(place) <= 1e-6 * max(1.0, float(np.abs(place).max())):
+        rings = 1  # all at one depth
     edges = np.linspace(place.min(), max(place.max(), place.min() + 1e-9), rings + 1)
     slice_of = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, rings - 1)
     count = np.bincount(slice_of, minlength=rings)

@@ -23,6 +23,8 @@ class Flag(IntFlag):
     NO_SURROUNDINGS = 256
     THIN_CRACKS = 512
     DOUBTFUL = 1024
+    SMALL = 2048
+    ROUND_NEIGHBOURS = 4096
 
 
 WORDS: dict[Flag, str] = {
@@ -38,6 +40,10 @@ WORDS: dict[Flag, str] = {
     Flag.THIN_CRACKS: "all its cracks vanish when they are smoothed: rough_inner is undefined",
     Flag.DOUBTFUL: "more than half of it is crack, or all of it as dark as one: most likely it is "
     "no particle",
+    Flag.SMALL: "less than 12 voxels across: its area is low and its sphericity high, by 10 % or "
+    "more where it has edges (1 can be exceeded)",
+    Flag.ROUND_NEIGHBOURS: "less than 3 of its neighbours have a longest axis: the spread of their "
+    "orientations is undefined",
 }
 
 

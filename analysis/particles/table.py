@@ -70,12 +70,13 @@ def with_neighbours(table: xr.Dataset) -> xr.Dataset:
     for name in ("volume", "elongation", "sphericity"):
         columns[f"loc_{name}"] = spread(table[f"particle_{name}"].values, rows)
     columns["loc_orientation"] = axial_spread(table["particle_long_axis"].values, rows)
-    undefined = few | np.isnan(columns["loc_orientation"])
-    flags = table["particle_flags"].values & ~np.int32(Flag.FEW_NEIGHBOURS)
-    flags |= np.where(undefined, np.int32(Flag.FEW_NEIGHBOURS), np.int32(0))
-    flags &= ~np.int32(Flag.NO_SURROUNDINGS)
-    alone = np.isnan(table["particle_density"].values)
-    flags |= np.where(alone, np.int32(Flag.NO_SURROUNDINGS), np.int32(0))
+    flags = table["particle_flags"].values
+    for flag, holds in (
+        (Flag.FEW_NEIGHBOURS, few),
+        (Flag.ROUND_NEIGHBOURS, ~few & np.isnan(columns["loc_orientation"])),
+        (Flag.NO_SURROUNDINGS, np.isnan(table["particle_density"].values)),
+    ):
+        flags = np.where(holds, flags | np.int32(flag), flags & ~np.int32(flag))
     known = {feature.name: feature for feature in FEATURES}
     variables = {f"particle_{name}": _corrected(known[name], v) for name, v in columns.items()}
     variables["particle_flags"] = (ROW, flags, attributes())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -223,13 +222,12 @@ class Steps:
         self._stop = stop
         self._what = ""
         self._progress: Progress | None = None
-        self._since = time.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """So much of it is done; StoppedError if that is enough."""
         if what != self._what or self._progress is None:
             self.end()
-            self._what, self._progress = what, Progress(what, total, since=self._since)
+            self._what, self._progress = what, Progress(what, total)
         if done:
             self._progress.step()
         if self._stop():
@@ -250,7 +248,7 @@ class Steps:
         """Leave the line of the last work."""
         if self._progress is not None:
             self._progress.end()
-        self._progress, self._what, self._since = None, "", time.monotonic()
+        self._progress, self._what = None, ""
 
 
 @dataclass

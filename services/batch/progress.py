@@ -25,17 +25,16 @@ class Progress:
         total: int,
         before: int = 0,
         out: TextIO | None = None,
-        since: float | None = None,
     ) -> None:
-        """`before` of `total` were done by an earlier run; work began at `since` (monotonic)."""
+        """`before` of `total` were done by an earlier run."""
         self._what = what
         self._total = total
         self._done = before
         self._failed = 0
         self._out = out or sys.stderr
         self._live = self._out.isatty()
-        began = time.monotonic() if since is None else since
-        self._times: deque[float] = deque([began], RECENT + 1)
+        # from the first that is done on: it loaded the network, and says nothing of the others
+        self._times: deque[float] = deque(maxlen=RECENT + 1)
         self._told = time.monotonic() if not self._live else 0.0
 
     def step(self, *, failed: bool = False) -> None:
@@ -82,7 +81,7 @@ class Progress:
     @property
     def rate(self) -> float:
         """Of late, in 1/s; 0 = nothing to go by."""
-        took = self._times[-1] - self._times[0]
+        took = self._times[-1] - self._times[0] if self._times else 0.0
         return (len(self._times) - 1) / took if took > 0 else 0.0
 
 

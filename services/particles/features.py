@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections import deque
@@ -122,14 +123,21 @@ def summary(table: xr.Dataset) -> dict[str, Any]:
     }
 
 
+def _places(depths: list[float]) -> list[str]:
+    """Depths with as many digits as tell them apart."""
+    step = abs(depths[1] - depths[0]) if len(depths) > 1 else abs(depths[0]) / 100
+    digits = max(0, 1 - math.floor(math.log10(step))) if step > 0 else 0
+    return [f"{place:.{digits}f}" for place in depths]
+
+
 def lines(told: dict[str, Any]) -> list[str]:
     """The summary for people."""
     low, middle, high = told["damage_quartiles"]
     flags = ", ".join(f"{name} {count}" for name, count in told["flags"].items() if count)
     shells = " ".join(f"{value:.3f}" for value in told["shell_damage"])
+    places = _places(told["depth_um"])
     depth = " ".join(
-        f"{place:.0f}:{value:.3f}"
-        for place, value in zip(told["depth_um"], told["depth_damage"], strict=True)
+        f"{place}:{value:.3f}" for place, value in zip(places, told["depth_damage"], strict=True)
     )
     rows = [
         ("particles", f"{told['particles']}, median diameter {told['diameter_um_median']:.3g} um"),

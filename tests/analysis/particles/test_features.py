@@ -133,12 +133,42 @@ def test_every_undefined_feature_has_a_reason(table: xr.Dataset) -> None:
         "roll": Flag.ROUND, "pitch": Flag.ROUND, "yaw": Flag.ROUND,
         "edensity": Flag.NO_GREY, "homogeneity": Flag.NO_GREY | Flag.EVEN_GREY,
         "rough_outer": Flag.THIN, "density": Flag.NO_SURROUNDINGS,
+        "loc_orientation": Flag.FEW_NEIGHBOURS | Flag.ROUND_NEIGHBOURS,
     }  # fmt: skip
     for feature in FEATURES:
         missing = np.isnan(table[f"particle_{feature.name}"].values)
         flag = reasons.get(feature.name, Flag.FEW_NEIGHBOURS)
         assert not (missing & ~flagged(table, flag)).any(), feature.name
     assert flagged(table, Flag.NO_CRACK).any()
+
+
+def test_small_bodies_are_flagged_and_no_other_is_rounder_than_a_ball() -> None:
+    labels = np.zeros((44, 44, 130), np.uint8)
+    labels[2:7, 2:9, 2:8] = 1
+    labels[30:42, 2:22, 2:22] = 2
+    for label, radius, x in ((3, 5, 30), (4, 8, 50), (5, 17, 90)):
+        ball = ellipsoid((radius,) * 3, margin=0)
+        side = len(ball)
+        labels[2 : 2 + side, 2 : 2 + side, x : x + side][ball] = label
+    table = Features(closing=0.2, published=False)(labels, None, VOXEL)
+    assert flagged(table, Flag.SMALL).tolist() == [True, False, True, False, False]
+    sphericity = table["particle_sphericity"].values
+    assert sphericity[0] < 1  # 0.80 is true
+    assert (sphericity <= 1.05).all()
+    assert (sphericity[[3, 4]] <= 1).all()
+    assert (sphericity[[2, 3, 4]] > 0.98).all()
+
+
+def test_round_neighbours_are_another_reason_than_few() -> None:
+    balls, ball = np.zeros((15, 15, 60), np.uint8), ellipsoid((5, 5, 5), margin=0)
+    for n in range(4):
+        balls[2:13, 2:13, 14 * n + 2 : 14 * n + 13][ball] = n + 1
+    found = Features(closing=0.2, neighbours=3, published=False)(balls, None, VOXEL)
+    assert flagged(found, Flag.ROUND_NEIGHBOURS).all()
+    assert not flagged(found, Flag.FEW_NEIGHBOURS).any()
+    profile = depth_profile(found)
+    assert profile.sizes["depth"] == 1
+    assert profile["particles"].item() == 4
 
 
 def test_the_published_definition_keeps_its_defects(table: xr.Dataset) -> None:

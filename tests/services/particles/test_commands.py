@@ -11,6 +11,7 @@ import pytest
 
 from beamside.models import forest
 from beamside.services.cli import main
+from beamside.services.particles.features import _places
 from beamside.services.particles.given import voxel_of
 from beamside.services.particles.network import matched
 from beamside.stream.errors import FileError
@@ -54,6 +55,9 @@ def test_features_are_the_same_from_one_process_and_in_csv(
     for name in one.data_vars:
         assert np.allclose(one[name], two[name], rtol=1e-8, equal_nan=True), name
     assert one["particle_volume"].attrs["units"] == "um3"
+    words = (folder / "table.csv").read_text("utf-8-sig").splitlines()
+    place = words[0].split(",").index("flags (words)")
+    assert "small" in words[1].split(",")[place].split()
 
 
 def test_why_tells_one_state_and_two(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,6 +122,19 @@ def test_what_is_wrong_is_said_in_a_line(
     np.save("others.npy", np.where(labels > 0, labels + 500, 0))
     assert main(["particles", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_depths_have_the_digits_that_tell_them_apart() -> None:
+    assert _places([0.25, 0.31, 0.37]) == ["0.250", "0.310", "0.370"]
+    assert _places([10.0, 35.0]) == ["10", "35"]
+    assert _places([3.25]) == ["3.250"]
+
+
+def test_a_folder_without_networks_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "show", str(tmp_path)]) == 2
+    assert "holds no networks" in capsys.readouterr().err
 
 
 def test_a_voxel_has_one_length_or_three() -> None:
