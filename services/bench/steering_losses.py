@@ -52,7 +52,8 @@ class Trouble:
     count: Counter[str] = field(default_factory=Counter)
     closed: dict[str, Any] = field(default_factory=dict)
     """The last account of each run that ended, by the run and when."""
-    events: list[Mapping[str, Any]] = field(default_factory=list)
+    events: dict[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
+    """By descriptor and sequence number: of an event that a rewind says again the last counts."""
 
     def __post_init__(self) -> None:
         self._random = random.Random(0)  # noqa: S311  when, not what
@@ -87,7 +88,12 @@ class Trouble:
         """A document of the scan."""
         if name != "event":
             return
-        self.events.append(doc["data"])
+        number = (str(doc["descriptor"]), int(doc["seq_num"]))
+        known = number in self.events
+        self.events[number] = doc["data"]
+        if known:
+            self.count["said_again"] += 1
+            return
         self._due |= {what for what, n in EVERY.items() if len(self.events) % n == 0}
         if "rewound" in self._due:
             self._due.discard("rewound")
@@ -234,11 +240,11 @@ def _scan(engine: Any, microscope: Microscope, feed: Feed, steps: int, count: Co
 
 def _judged(trouble: Trouble, steps: int, exposed: int) -> dict[str, Any]:
     """Compare what was recorded with what every frame says of itself."""
-    times = Counter(round(event["stage"]) for event in trouble.events)
+    times = Counter(round(event["stage"]) for event in trouble.events.values())
     joined = [
         event["beamside_place"] == round(event["stage"]) + 1
         and event["beamside_number"] == FIRST + event["beamside_frame"] % SPAN
-        for event in trouble.events
+        for event in trouble.events.values()
     ]
     accounts = [one.get("account") or {} for one in trouble.closed.values()]
     kept = sum(int(account.get("archived") or 0) for account in accounts)
@@ -254,5 +260,5 @@ def _judged(trouble: Trouble, steps: int, exposed: int) -> dict[str, Any]:
         "frames_archived": kept,
         "frames_listed_missing": missing,
         "frames_unaccounted": exposed - kept - missing,
-        **{what: trouble.count[what] for what in (*EVERY, "repeated")},
+        **{what: trouble.count[what] for what in (*EVERY, "repeated", "said_again")},
     }
