@@ -13,7 +13,7 @@ from ...analysis.particles.network import Network
 from ...stream.errors import FileError
 from ...stream.labelled import write_labelled
 from ...stream.volume import read_volume
-from .given import micrometres, say, settings_of, table, voxel_of
+from .given import Voxel, micrometres, say, settings_of, table, voxel_of
 
 NAMED = 5
 """Labels that are named where tables and labels differ."""
@@ -36,7 +36,7 @@ def command(args: argparse.Namespace) -> int:
     else:
         voxel = voxel_of(args.voxel, labels)
     touching = contacts(labels.values, voxel, micrometres(args.gap) if args.gap else 0.0)
-    note = matched(labels.values, particles)
+    note = matched(labels.values, particles, voxel)
     found = model(particles, touching)
     if note:
         found.attrs["note"] = note
@@ -47,10 +47,10 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def matched(labels: np.ndarray, particles: xr.Dataset) -> str:
+def matched(labels: np.ndarray, particles: xr.Dataset, voxel: Voxel) -> str:
     """Say which labels have no row in the table, and which rows no label; nothing if all have.
 
-    FileError if none has: the table is of another volume.
+    FileError if none has, or other labels lie at the centres: the table is of another volume.
     """
     there = np.unique(labels)
     there, rows = there[there != 0].astype(np.int64), particles["particle_label"].values
@@ -59,6 +59,12 @@ def matched(labels: np.ndarray, particles: xr.Dataset) -> str:
             f"the table is not of these labels: none of its {len(rows)} particles "
             f"({_some(rows)}) is among the {len(there)} labels of the volume ({_some(there)})"
         )
+    own, others = _at_centres(labels, particles, voxel)
+    if others > own:
+        raise FileError(
+            f"the table is not of these labels, or the voxel not of {voxel} um: at the centres of "
+            f"{others} particles lies another label or nothing of the volume, of {own} their own"
+        )
     unmeasured, absent = np.setdiff1d(there, rows), np.setdiff1d(rows, there)
     said = []
     if len(unmeasured):
@@ -66,6 +72,17 @@ def matched(labels: np.ndarray, particles: xr.Dataset) -> str:
     if len(absent):
         said.append(f"{len(absent)} rows without a label, without contacts: {_some(absent)}")
     return "; ".join(said)
+
+
+def _at_centres(labels: np.ndarray, particles: xr.Dataset, voxel: Voxel) -> tuple[int, int]:
+    """At how many centres lies the particle's own label, and at how many none that can be so."""
+    centres = np.stack([particles[f"particle_{axis}"].values for axis in "zyx"], axis=1)
+    place = np.rint(np.nan_to_num(centres / np.asarray(voxel), nan=-1)).astype(np.int64)
+    inside = ((place >= 0) & (place < labels.shape)).all(axis=1)
+    found = labels[tuple(place[inside].T)]
+    own = int((found == particles["particle_label"].values[inside]).sum())
+    cracks = int((found == 0).sum())  # or what a hollow particle has in its middle
+    return own, len(place) - own - cracks
 
 
 def _some(labels: np.ndarray) -> str:

@@ -15,7 +15,7 @@ from beamside.services.particles.features import _places
 from beamside.services.particles.given import voxel_of
 from beamside.services.particles.network import matched
 from beamside.stream.errors import FileError
-from beamside.stream.labelled import read_labelled
+from beamside.stream.labelled import read_labelled, write_labelled
 from beamside.tests.analysis.particles.bodies import packing
 
 
@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["particles", "features", *given, "--closing", "0.4um", "--workers", "2",
          "--out", str(where / "table.nxs")]
     ) == 0  # fmt: skip
+    write_labelled(where / "table.csv", read_labelled(where / "table.nxs"), "particle")
     return where
 
 
@@ -47,15 +48,15 @@ def test_features_are_the_same_from_one_process_and_in_csv(
 ) -> None:
     told = said(
         capsys, "features", folder / "labels.npy", folder / "grey.npy", "--voxel", "0.1 0.1 0.1 um",
-        "--closing", "400 nm", "--workers", 1, "--out", folder / "table.csv",
+        "--closing", "400 nm", "--workers", 1, "--out", folder / "one.csv",
     )  # fmt: skip
     assert told["particles"] == 64
     assert told["voxel_um"] == pytest.approx([0.1] * 3)
-    two, one = read_labelled(folder / "table.nxs"), read_labelled(folder / "table.csv", "particle")
+    two, one = read_labelled(folder / "table.nxs"), read_labelled(folder / "one.csv", "particle")
     for name in one.data_vars:
         assert np.allclose(one[name], two[name], rtol=1e-8, equal_nan=True), name
     assert one["particle_volume"].attrs["units"] == "um3"
-    words = (folder / "table.csv").read_text("utf-8-sig").splitlines()
+    words = (folder / "one.csv").read_text("utf-8-sig").splitlines()
     place = words[0].split(",").index("flags (words)")
     assert "small" in words[1].split(",")[place].split()
 
@@ -148,10 +149,13 @@ def test_a_voxel_has_one_length_or_three() -> None:
 
 def test_labels_and_rows_that_have_no_partner_are_named(folder: Path) -> None:
     labels, table = np.load(folder / "labels.npy"), read_labelled(folder / "table.nxs")
-    assert matched(labels, table) == ""
+    voxel = (0.1, 0.1, 0.1)
+    assert matched(labels, table, voxel) == ""
+    with pytest.raises(FileError, match="at the centres of"):
+        matched(labels[::-1], table, voxel)
     last = labels.max()
     labels[labels == last] = 900
-    assert matched(labels, table) == (
+    assert matched(labels, table, voxel) == (
         f"1 labels without a row, left out: 900; 1 rows without a label, without contacts: {last}"
     )
 
