@@ -33,9 +33,10 @@ def adaptive_map(
     `known_to`. Costs one step and one suggestion a frame; the suggestion is computed in the
     RunEngine's own loop, so it should take milliseconds.
 
-    A place that is refused (`guarded`) and a result that is no number are told to the optimiser as
-    failures (`register_failures`, if it has that), never as values; RefusedError after ten refusals
-    in a row. What the optimiser raises ends the plan, with its run closed and nothing moved.
+    A place that is refused (`guarded`) or no number, and a result that is none, are told to the
+    optimiser as failures (`register_failures`, if it has that), never as values; RefusedError after
+    ten refusals in a row. What the optimiser raises ends the plan, with its run closed and nothing
+    moved.
     """
     by_name = {axis.name: axis for axis in axes}
 
@@ -45,8 +46,8 @@ def adaptive_map(
         began = time.monotonic()
         while len(rows) < frames and (seconds is None or time.monotonic() - began < seconds):
             asked = optimiser.suggest(1)[0]
-            place = {by_name[name]: float(asked[name]) for name in by_name}
             try:
+                place = {by_name[name]: _number(asked, name) for name in by_name}
                 row = yield from look(detectors, place, why=_why(optimiser))
             except RefusedError:
                 refused += 1
@@ -66,6 +67,17 @@ def adaptive_map(
         return rows
 
     return (yield from as_run(inside, detectors, axes, "adaptive_map", field=field))
+
+
+def _number(asked: Mapping[str, Any], name: str) -> float:
+    """Where an axis is to go; RefusedError if the optimiser gave no place that there is."""
+    try:
+        number = float(asked[name])
+    except (KeyError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RefusedError(f"the optimiser gave {str(asked)[:80]}: no number to send {name} to")
+    return number
 
 
 def _why(optimiser: Any) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def test_where_one_of_two_plans_fails_both_close_their_runs(
 class Rote:
     """An optimiser that says what it was told to say."""
 
-    def __init__(self, *places: float | Exception) -> None:
+    def __init__(self, *places: Any) -> None:
         self.places = list(places)
         self.told: list[float] = []
         self.failed: list[Any] = []
@@ -242,7 +242,7 @@ def test_what_is_refused_or_no_number_is_never_told_as_a_value(
     stage: Any, engine: RunEngine
 ) -> None:
     one = stage(lambda x, **_: float("nan") if x == 0.5 else x)
-    optimiser = Rote(0.25, 7.0, 0.5, float("nan"), 1.0)
+    optimiser = Rote(0.25, 7.0, 0.5, float("nan"), "abc", None, 1.0)
     engine(rote_map(one, optimiser, frames=3))
     assert optimiser.told == [0.25, 1.0]
     assert optimiser.failed[:2] == [7.0, 0.5]
