@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beamside.services.bench.steering_losses import FIRST, _judged
+from beamside.services.bench.steering_losses import FIRST, Trouble, _judged
 
 STEPS = 5
 Events = list[dict[str, Any]]
@@ -28,7 +28,7 @@ def events() -> Events:
 def judged(recorded: Events, archived: int = 6, missing: int = 0) -> dict[str, Any]:
     account = {"archived": archived, "missing": missing}
     trouble: Any = SimpleNamespace(
-        events=recorded, closed={"a": {"account": account}}, count=Counter()
+        events=dict(enumerate(recorded)), closed={"a": {"account": account}}, count=Counter()
     )
     return _judged(trouble, STEPS, exposed=6)
 
@@ -36,6 +36,15 @@ def judged(recorded: Events, archived: int = 6, missing: int = 0) -> dict[str, A
 def test_a_scan_that_was_rewound_has_lost_nothing() -> None:
     assert judged(events())["lost"] == 0
     assert judged(events(), archived=5, missing=1)["frames_unaccounted"] == 0
+
+
+def test_an_event_that_a_rewind_says_again_counts_once() -> None:
+    nobody: Any = None
+    trouble = Trouble(nobody, nobody)
+    for number, frame in ((1, 0), (2, 1), (2, 2)):
+        trouble.heard("event", {"descriptor": "d", "seq_num": number, "data": {"frame": frame}})
+    assert [event["frame"] for event in trouble.events.values()] == [0, 2]
+    assert trouble.count["said_again"] == 1
 
 
 def swapped(recorded: Events) -> None:
