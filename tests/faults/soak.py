@@ -51,6 +51,7 @@ GROWTH_MB = 2.0
 SHORT_MIN, SHORT_GROWTH_MB = 5.0, 24.0
 """In less than so many minutes start-up can't be told from a leak: only a gross one is found."""
 BLOCKS = 8
+# the page holds what can be scrubbed through up to a limit: so small that it is full at once
 SETTINGS = f"""
 [analysis]
 name = "sum"
@@ -60,6 +61,7 @@ batch_size = 32
 backlog = 1024
 [viewer]
 token = "{TOKEN}"
+memory_mb = 16
 [spool]
 budget_gb = 8
 """
