@@ -21,7 +21,7 @@ from .logs import logger
 from .ports import listening_socket
 from .service import Life, Plan
 from .viewer import Past, Server, ViewState, create_app
-from .viewer.calibration import Act
+from .viewer.wishes import Act
 
 log = logger("page")
 PREVIEW_PERIOD_S = 1 / 15

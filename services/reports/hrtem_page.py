@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ... import __version__
 from ...analysis.hrtem.library import Library
 from ...analysis.hrtem.session import SessionMap
+from .ending import made, without_result
 from .hrtem_session import fractions_figure, frames_figure, posterior_figure, spacings_figure
 from .page import Page
 from .style import drawing, save
@@ -54,8 +54,8 @@ def write(batch: Batch, seen: Seen, sittings: Sequence[Sitting], library: Librar
     _calibration(page, batch, sittings)
     _pictures(page, batch)
     _frames(page, seen)
-    _refused(page, batch, seen)
-    _made(page, batch)
+    without_result(page, batch, seen.rows, "frame")
+    made(page, batch, FILES)
     path = batch.out / PAGE
     aside = path.with_name(f".{PAGE}.part")
     aside.write_text(page.html(), encoding="utf-8")
@@ -247,30 +247,3 @@ def _frames(page: Page, seen: Seen) -> None:
         for row, phases in zip(seen.rows, seen.phases, strict=True)
     ]
     page.table(head, rows)
-
-
-def _refused(page: Page, batch: Batch, seen: Seen) -> None:
-    page.section("Without a result")
-    rows: list[tuple[Any, ...]] = [(name, why) for name, why in batch.gathered.refused.items()]
-    rows += [(batch.gathered.items[n].label, why) for n, why in sorted(batch.failed.items())]
-    rows += [
-        (batch.gathered.items[row["frame"]].label, row["error"])
-        for row in seen.rows
-        if row.get("error")
-    ]
-    if rows:
-        page.table(("file or frame", "why"), rows)
-    else:
-        page.text("Every file could be read, and every frame was analysed.")
-    if batch.gathered.others:
-        page.text(f"{batch.gathered.others} files of other kinds were left alone.", "soft")
-
-
-def _made(page: Page, batch: Batch) -> None:
-    page.section("How it was made")
-    page.links({name: words for name, words in FILES.items() if (batch.out / name).is_file()})
-    page.heading("Settings of the analysis")
-    page.table(("setting", "value"), [(key, str(value)) for key, value in batch.settings.items()])
-    page.heading("Versions")
-    versions = {"beamside": __version__, **batch.made_by}
-    page.table(("what", "which"), [(key, str(value)) for key, value in versions.items()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ... import __version__
 from ...analysis.particles.flags import WORDS, Flag, doubtful
+from .ending import made, plainly, without_result
 from .page import Page
 from .particles_network import evolution_figure, graph_figure
 from .particles_scene import cuts_figure, scene_figure, scenes
@@ -51,8 +51,12 @@ def write(batch: Batch, seen: Seen, volume: VolumeBatch | None) -> Path:
         _why(page, pictures, volume)
         _network(page, pictures, volume)
     _outlines(page, batch)
-    _refused(page, batch, seen)
-    _made(page, batch, volume)
+    without_result(page, batch, seen.rows, "slice")
+    made(page, batch, FILES)
+    if volume is not None and volume.features is not None:
+        page.heading("How particles were measured")
+        told = {key: value for key, value in volume.features.attrs.items() if key != "title"}
+        page.table(("setting", "value"), plainly(told))
     pictures.tidy()
     path = batch.out / PAGE
     aside = path.with_name(f".{PAGE}.part")
@@ -288,35 +292,3 @@ def _outlines(page: Page, batch: Batch) -> None:
     for number, files in sorted(batch.pictures.items()):
         page.heading(f"slice {number}: {batch.gathered.items[number].label}")
         page.figures([(file, "") for file in files])
-
-
-def _refused(page: Page, batch: Batch, seen: Seen) -> None:
-    page.section("Without a result")
-    rows: list[tuple[Any, ...]] = [*batch.gathered.refused.items()]
-    rows += [(batch.gathered.items[n].label, why) for n, why in sorted(batch.failed.items())]
-    rows += [
-        (batch.gathered.items[row["frame"]].label, row["error"])
-        for row in seen.rows
-        if row.get("error")
-    ]
-    if rows:
-        page.table(("file or slice", "why"), rows)
-    else:
-        page.text("Every file could be read, and every slice was analysed.")
-
-
-def _made(page: Page, batch: Batch, volume: VolumeBatch | None) -> None:
-    page.section("How it was made")
-    page.links({name: words for name, words in FILES.items() if (batch.out / name).is_file()})
-    page.heading("Settings of the analysis")
-    page.table(("setting", "value"), [(key, str(value)) for key, value in batch.settings.items()])
-    if volume is not None and volume.features is not None:
-        page.heading("How particles were measured")
-        page.table(("setting", "value"), _plainly(volume.features.attrs))
-    page.heading("Versions")
-    versions = {"beamside": __version__, **batch.made_by}
-    page.table(("what", "which"), [(key, str(value)) for key, value in versions.items()])
-
-
-def _plainly(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    return [(str(key), str(value)) for key, value in attrs.items() if key != "title"]

@@ -70,13 +70,11 @@ class _Guard:
 
     def asked(self) -> str:
         """Why nothing may happen now; to resume after a pause for health accepts it."""
-        words = "" if self.wheel is None else self.wheel.hindrance()
-        if words or self.health is None or not self.health.reason:
-            return words
-        if self.health.reason == self._seen:
+        words = self._hindrance()
+        if self.health is not None and words and words == self._seen == self.health.reason:
             self.health.accept()
             return ""
-        return self.health.reason
+        return words
 
     def paused(self, words: str) -> bool:
         """Pause the scan before what a rewind would send; False if no engine is known."""

@@ -19,7 +19,7 @@ from .. import metrics
 from ..settings import AnalysisSettings
 from .answers import json_answer, refusal
 from .api import Api
-from .calibration import Act, CalibrationApi, nobody
+from .calibration import CalibrationApi
 from .control import Control
 from .export import Export
 from .guard import Guard
@@ -33,6 +33,7 @@ from .seen import Eyes
 from .state import ViewState
 from .steering import SteeringApi
 from .values import Values
+from .wishes import Act, nobody
 
 STATIC = Path(__file__).with_name("static")
 LOCAL = ("127.0.0.1", "localhost", "::1")

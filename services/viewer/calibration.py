@@ -13,10 +13,9 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,20 +23,13 @@ from starlette.routing import Route
 
 from .answers import json_answer
 from .state import ViewState
+from .wishes import Act, answer, said_in
 
-Act: TypeAlias = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Takes a wish to who can grant it; gives {"event": ..} or {"error": words}, or TimeoutError."""
-LONGEST = 1 << 14
 ACTIONS = ("accept", "withdraw")
 NOTHING: Mapping[str, Any] = {
     **{"setting": None, "in_force": None, "proposal": None, "file": None},
     "events": [],
 }
-
-
-async def nobody(said: dict[str, Any]) -> Mapping[str, Any]:
-    """Where only looking is possible."""
-    raise TimeoutError
 
 
 class CalibrationApi:
@@ -62,29 +54,7 @@ class CalibrationApi:
 
     async def decide(self, request: Request) -> Response:
         """Accept or withdraw."""
-        wish = _wish(await said_in(request))
-        try:
-            answer = await self.act(wish)
-        except TimeoutError:
-            words = "the service does not answer; look whether it still runs"
-            return json_answer({"error": words}, 503)
-        return json_answer(answer, 409 if "error" in answer else 200)
-
-
-async def said_in(request: Request) -> dict[str, Any]:
-    """The JSON object that a request carries; 400 or 413 if it carries none."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LONGEST:
-            raise HTTPException(413, f"the body has at most {LONGEST} bytes")
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, f"the body is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise HTTPException(400, "the body is no JSON object")
-    return said
+        return await answer(self.act, _wish(await said_in(request)))
 
 
 def _wish(said: dict[str, Any]) -> dict[str, Any]:

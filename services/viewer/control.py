@@ -27,9 +27,9 @@ from ..library import gifts
 from ..settings import AnalysisSettings
 from . import forms
 from .answers import json_answer
-from .calibration import Act, said_in
 from .guard import may_change
 from .state import ViewState
+from .wishes import Act, granted, said_in
 
 FARTHEST = 1 << 16
 WRONG = (LookupError, TypeError, ValueError, FileError, ImportError, AttributeError)
@@ -77,7 +77,7 @@ class Control:
         except WRONG as error:
             raise HTTPException(400, str(error)) from error
         wish = {"kind": "settings", "settings": wanted, "by": said.get("by")}
-        answer = await self._asked(wish | {"revision": self.choices.get("revision", 0)})
+        answer = await granted(self.act, wish | {"revision": self.choices.get("revision", 0)})
         if "error" in answer:
             return json_answer(answer, 409)
         return json_answer({"event": answer.get("event"), "settings": await self._form(request)})
@@ -96,7 +96,7 @@ class Control:
             raise HTTPException(400, words)
         if roi is not None:
             roi = {axis: roi[axis] for axis in "yx"}
-        answer = await self._asked({"kind": "roi", "roi": roi, "by": said.get("by")})
+        answer = await granted(self.act, {"kind": "roi", "roi": roi, "by": said.get("by")})
         if "error" in answer:
             return json_answer(answer, 409)
         return json_answer({"event": answer.get("event"), "roi": self.choices.get("roi")})
@@ -133,13 +133,6 @@ class Control:
         if choose is not None:
             choose(operator.candidates)  # a phase that nobody knows
         return operator
-
-    async def _asked(self, wish: dict[str, Any]) -> Mapping[str, Any]:
-        try:
-            return await self.act(wish)
-        except TimeoutError as error:
-            words = "the service does not answer; look whether it still runs"
-            raise HTTPException(503, words) from error
 
 
 def is_box(said: Any) -> bool:

@@ -16,15 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from .answers import json_answer
-from .calibration import Act
 from .state import ViewState
+from .wishes import Act, answer, said_in
 
 LONGEST = 1 << 20
 BY_PEOPLE = ("accept", "reject", "mode", "stop", "clear")
@@ -57,27 +56,12 @@ class SteeringApi:
 
     async def wish(self, request: Request) -> Response:
         """Pass on a wish."""
-        said = await _said(request)
-        try:
-            answer = await self.act(said)
-        except TimeoutError:
-            words = "the service does not answer; look whether it still runs"
-            return json_answer({"error": words}, 503)
-        return json_answer(answer, 409 if "error" in answer else 200)
+        return await answer(self.act, await _wish(request))
 
 
-async def _said(request: Request) -> dict[str, Any]:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LONGEST:
-            raise HTTPException(413, f"a wish has at most {LONGEST} bytes")
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, f"the body is no JSON: {error}") from error
-    action = said.get("action") if isinstance(said, dict) else None
-    if action not in (*BY_PEOPLE, *BY_STEERERS):
+async def _wish(request: Request) -> dict[str, Any]:
+    said = await said_in(request, LONGEST)
+    if said.get("action") not in (*BY_PEOPLE, *BY_STEERERS):
         raise HTTPException(400, f"write one action of {', '.join(BY_PEOPLE)}")
     via = "page" if "origin" in request.headers else "api"
     # the desk counts its own questions by `id`

@@ -48,10 +48,8 @@ WARM_UP = 0.2
 """Of the soak: memory is judged after it."""
 GROWTH_MB = 2.0
 """Less over the whole soak is no growth, however straight the line is."""
-SHORT_MIN, SHORT_GROWTH_MB = 5.0, 48.0
-"""In less than so many minutes start-up can't be told from a leak: only a gross one is found.
-
-The page takes 22 MB in its first minute, and 6 MB a minute in the second."""
+SHORT_MIN, SHORT_GROWTH_MB = 5.0, 24.0
+"""In less than so many minutes start-up can't be told from a leak: only a gross one is found."""
 BLOCKS = 8
 # the page holds what can be scrubbed through up to a limit: so small that it is full at once
 SETTINGS = f"""

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from beamside.stream.sinks import ZmqSink
+from beamside.stream.urls import parse_url
+
 START_S = 40
 
 
@@ -55,6 +58,14 @@ class Command:
         """Until its line of progress says so, e.g. received=20."""
         words = "".join(rf"(?=.*\b{key} {value}\b)" for key, value in counts.items())
         self.wait_for(words, seconds)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process of it, by name (processor-0) or by role (processor)."""
+        listed = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid), "-f", f"service ([a-z]+ )?{name} "],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
 
     def interrupt(self) -> None:
         """What Ctrl-C does."""
@@ -115,3 +126,43 @@ def instrument(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Iterator[ZmqSink]:
+    """A sender that connects to the socket of `instrument`."""
+    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
+    yield sink
+    sink.close(0)
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Install an analysis as a stranger's package would: its name, its class, the file's text."""
+
+    def install(name: str, kind: str, text: str) -> None:
+        module = f"{name}_plugin"
+        (tmp_path / f"{module}.py").write_text(text)
+        info = tmp_path / f"{module}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n")
+        points = f"[beamside.analyses]\n{name} = {module}:{kind}\n"
+        (info / "entry_points.txt").write_text(points)
+        before = os.environ.get("PYTHONPATH", "")
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{before}")
+
+    return install
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Look again and again until something is found; AssertionError after `seconds`."""
+
+    def wait(look: Callable[[], Any], seconds: float = 20.0) -> Any:
+        end = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < end, "it never came"
+            time.sleep(0.02)
+        return found
+
+    return wait

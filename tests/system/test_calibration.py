@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, RunStart, RunStop
 from beamside.stream.nexus import read_result
 from beamside.stream.sinks import ZmqSink
-from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 SHAPE = (8, 8)
@@ -56,30 +53,9 @@ class Proposal:
 
 
 @pytest.fixture
-def ruler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ruler(plug_in: Callable[..., None]) -> None:
     """Install the analysis `ruler`."""
-    (tmp_path / "ruler.py").write_text(PLUGIN)
-    info = tmp_path / "ruler-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ruler\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[beamside.analyses]\nruler = ruler:Ruler\n")
-    before = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{before}")
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
-
-
-def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
+    plug_in("ruler", "Ruler", PLUGIN)
 
 
 @pytest.mark.usefixtures("ruler")
@@ -87,6 +63,7 @@ def test_a_correction_holds_from_the_moment_that_somebody_accepts_it(
     command: Callable[..., Any],
     instrument: Callable[..., Path],
     detector: ZmqSink,
+    until: Callable[..., Any],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,9 @@ from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, RunStart, RunStop
 from beamside.stream.nexus import read_result
 from beamside.stream.sinks import ZmqSink
-from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 SHAPE = (8, 8)
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
 
 
 def test_a_setting_changed_on_the_page_is_used_and_told(

@@ -26,7 +26,6 @@ from beamside.stream.keyfiles import make_pair, read_public, write_public
 from beamside.stream.messages import Frame, RunStart, RunStop
 from beamside.stream.sinks import ZmqSink
 from beamside.stream.sockets import open_socket
-from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 IMAGE = np.random.default_rng(1).poisson(3.0, (36, 52)).astype("<u2")
@@ -89,13 +88,6 @@ def short() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="doors-"))
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
 
 
 def push(detector: ZmqSink, run: str) -> None:

@@ -64,22 +64,19 @@ Detect = Callable[[Service], ZmqSink]
 
 
 @pytest.fixture
-def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], str]:
+def slow(plug_in: Callable[..., None]) -> Callable[[float], str]:
     """Install an analysis that takes so many seconds a frame; give the settings that name it."""
 
     def install(seconds: float) -> str:
-        (tmp_path / "sloth.py").write_text(
+        plug_in(
+            "sloth",
+            "Sloth",
             "import time\nimport numpy as np\nimport xarray as xr\n"
             "class Sloth:\n"
             "    def __call__(self, images, calibration):\n"
             f"        time.sleep({seconds} * len(images))\n"
-            "        return xr.Dataset({'s': ('frame', np.zeros(len(images)))})\n"
+            "        return xr.Dataset({'s': ('frame', np.zeros(len(images)))})\n",
         )
-        info = tmp_path / "sloth-1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sloth\nVersion: 1\n")
-        (info / "entry_points.txt").write_text("[beamside.analyses]\nsloth = sloth:Sloth\n")
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         return '[analysis]\nname = "sloth"\n'
 
     return install

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,6 @@ from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, Message, Result, RunStart, RunStop
 from beamside.stream.nexus import read_result
 from beamside.stream.sinks import ZmqSink
-from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 SHAPE = (8, 8)
@@ -76,22 +72,9 @@ class Sums:
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def plugin(plug_in: Callable[..., None]) -> None:
     """Install the analysis `tally`."""
-    (tmp_path / "tally.py").write_text(PLUGIN)
-    info = tmp_path / "tally-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tally\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[beamside.analyses]\ntally = tally:Tally\n")
-    before = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{before}")
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
+    plug_in("tally", "Tally", PLUGIN)
 
 
 def run_of(frames: int, run: str = "1") -> list[Message]:
@@ -104,14 +87,6 @@ def run_of(frames: int, run: str = "1") -> list[Message]:
 def expected(numbers: range | list[int]) -> list[float]:
     values = [3.0 * n + 1 for n in numbers]
     return [sum(values), sum(value**2 for value in values), float(len(values))]
-
-
-def kill(service: Any, name: str) -> None:
-    listed = subprocess.run(
-        ["pgrep", "-P", str(service.process.pid), "-f", f"service [a-z]+ {name} "],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
 
 
 def archived(said: Any) -> list[float]:
@@ -171,7 +146,7 @@ def test_a_killed_process_changes_nothing_of_it(
     for message in messages[:21]:
         assert detector.send(message)
     service.wait_for_status(processed=20)
-    kill(service, name)
+    service.kill(name)
     if name == "ingest":
         service.wait_for("recovered from the spool")
     for message in messages[21:]:

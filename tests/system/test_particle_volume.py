@@ -6,10 +6,7 @@ each image. Who looks at them knows the truth: it is not the network that is tes
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,6 @@ from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, Message, RunStart, RunStop
 from beamside.stream.nexus import read_result
 from beamside.stream.sinks import ZmqSink
-from beamside.stream.urls import parse_url
 
 pytest.importorskip("numba")
 pytestmark = pytest.mark.timeout(180)
@@ -58,25 +54,12 @@ class Truth:
 
 
 @pytest.fixture
-def finder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def finder(plug_in: Callable[..., None]) -> Any:
     """Install the analysis `truth`; give what it does."""
-    (tmp_path / "truth_finder.py").write_text(FINDER)
-    info = tmp_path / "truth_finder-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: truth-finder\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[beamside.analyses]\ntruth = truth_finder:Truth\n")
-    before = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{before}")
-    space: dict[str, Any] = {"__name__": "truth_finder"}
+    plug_in("truth", "Truth", FINDER)
+    space: dict[str, Any] = {"__name__": "truth_plugin"}
     exec(FINDER, space)  # noqa: S102  the same text as the service reads
     return space["Truth"]()
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
 
 
 def slices() -> list[tuple[int, int, np.ndarray]]:
@@ -110,14 +93,6 @@ def by_one(finder: Any, every: list[tuple[int, int, np.ndarray]]) -> xr.Dataset:
     return volume.finish(state)
 
 
-def kill(service: Any, name: str) -> None:
-    listed = subprocess.run(
-        ["pgrep", "-P", str(service.process.pid), "-f", f"service [a-z]+ {name} "],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
-
-
 @pytest.mark.slow
 def test_two_workers_and_two_that_are_killed_give_the_volume_and_table_of_one(
     command: Callable[..., Any],
@@ -136,8 +111,8 @@ def test_two_workers_and_two_that_are_killed_give_the_volume_and_table_of_one(
     for message in sent[:41]:
         assert detector.send(message)
     service.wait_for_status(60, processed=40)
-    kill(service, "processor-0")
-    kill(service, "gatherer-0")
+    service.kill("processor-0")
+    service.kill("gatherer-0")
     for message in sent[41:]:
         assert detector.send(message)
     said = service.end(120)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import random
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +16,6 @@ import pytest
 from beamside.stream.decompress import encode
 from beamside.stream.messages import Frame, Message, RunStart, RunStop
 from beamside.stream.sinks import ZmqSink
-from beamside.stream.urls import parse_url
 
 pytestmark = pytest.mark.timeout(120)
 SHAPE = (36, 52)
@@ -33,13 +30,6 @@ def hostile() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Iterator[ZmqSink]:
-    sink = ZmqSink(parse_url(f"dectris+ipc://{tmp_path}/detector?bind=0"))
-    yield sink
-    sink.close(0)
 
 
 def image(n: int) -> np.ndarray:
@@ -138,21 +128,12 @@ def test_a_worker_that_is_killed_loses_no_frame(
     messages = run_of("1", 40)
     for message in messages[:20]:
         detector.send(message)
-    kill(service, "processor")
+    service.kill("processor")
     for message in messages[20:]:
         detector.send(message)
     said = service.end(60)
     assert (said["status"], said["archived"], said["processed"]) == ("complete", 40, 40)
     assert any("processor-0 died (signal 9)" in alarm for alarm in said["alarms"])
-
-
-def kill(service: Any, role: str) -> None:
-    """SIGKILL one process of a service."""
-    listed = subprocess.run(
-        ["pgrep", "-P", str(service.process.pid), "-f", f"service {role}"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
 
 
 def archived_frames(file: str) -> dict[int, np.ndarray]:
@@ -179,7 +160,7 @@ def test_a_killed_process_loses_nothing(
     for message in messages[:first]:
         assert detector.send(message)
     service.wait_for_status(received=first - 1)
-    kill(service, role)
+    service.kill(role)
     if role == "ingest":  # what is on its way to it now is lost, and would be listed as missing
         service.wait_for("recovered from the spool")
     for message in messages[first:]:
@@ -203,7 +184,7 @@ def test_a_killed_ingest_goes_on_where_nothing_is_archived(
     for message in messages[:11]:
         assert detector.send(message)
     service.wait_for_status(received=10)
-    kill(service, "ingest")
+    service.kill("ingest")
     service.wait_for("recovered from the spool")
     for message in messages[11:]:
         assert detector.send(message)
@@ -215,17 +196,10 @@ def test_an_analysis_that_crashes_every_time_costs_no_frame(
     command: Callable[..., Any],
     instrument: Callable[..., Path],
     detector: ZmqSink,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    plug_in: Callable[..., None],
 ) -> None:
-    (tmp_path / "crasher.py").write_text(
-        "import os\nclass Crash:\n    def __call__(self, images, calibration): os.abort()\n"
-    )
-    info = tmp_path / "crasher-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crasher\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[beamside.analyses]\ncrash = crasher:Crash\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    abort = "import os\nclass Crash:\n    def __call__(self, images, calibration): os.abort()\n"
+    plug_in("crash", "Crash", abort)
     more = "[service]\ndrain_timeout_s = 25\n"
     service = command("run", str(instrument("crash", more=more)), "--runs", "1", "--json")
     service.wait_for("ready")

@@ -95,14 +95,6 @@ def engine() -> Iterator[RunEngine]:
     engine.loop.close()
 
 
-def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
-
-
 def moves(axis: Axis, *places: float) -> Iterator[Msg]:
     for place in places:
         yield from bps.checkpoint()
@@ -115,6 +107,7 @@ def test_a_scan_is_watched_stopped_and_archived_with_its_reasons(
     microscope: Microscope,
     engine: RunEngine,
     proxy: tuple[str, str],
+    until: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     settings = instrument("sum", more="port = 0\n" + BUS.format(tmp_path))

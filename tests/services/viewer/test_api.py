@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from beamside.services.viewer.state import OVERHEAD
 from beamside.stream.messages import RunStop
 
 
@@ -115,7 +116,7 @@ def test_a_client_waits_for_the_next_frame_only_as_long_as_it_says(visit: Any, r
 
 def test_old_frames_go_when_the_memory_is_used(visit: Any, run: Any) -> None:
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
-        state.frames.memory = 16 * (24 + 2048)
+        state.frames.memory = 16 * (24 + OVERHEAD)
         for number in range(20):
             state.take(run.frame(number))
         assert (await client.get(f"/api/v1/frames/{place(run, 19)}")).status_code == 200

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from beamside.services.viewer import ViewState
+from beamside.services.viewer.state import OVERHEAD
 from beamside.stream.messages import RunStart
 
 
 def test_memory_bounds_the_ring_but_never_the_newest(run: Any) -> None:
-    state = ViewState(memory=200_000)
+    state = ViewState(memory=2 * 4 * (20_000 + OVERHEAD))
     for number in range(30):
         state.take(run.frame(number, np.zeros((100, 100), "<u2")))
     assert len(state.frames) == 4
-    assert state.frames.nbytes <= 100_000
+    assert state.frames.nbytes <= state.frames.memory
     assert state.frames.at(run.name, 26) is not None
     assert state.frames.at(run.name, 25) is None
     state.take(run.frame(31, np.zeros((400, 400), "<u2")))
