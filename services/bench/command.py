@@ -1,14 +1,17 @@
 """`beamside bench`: run the cases, print a table, give one JSON object.
 
-Stable keys: `bench, machine, cases[{name, cpu_ms_per_frame, frames_per_s,
-anchor{name, cpu_ms_per_frame, frames_per_s}, ratio}]`; ratio is ours over the anchor in CPU time.
+Stable keys: `bench, command, date, load, machine, cases[{name, cpu_ms_per_frame, frames_per_s,
+anchor{name, cpu_ms_per_frame, frames_per_s}, ratio}]`; ratio is ours over the anchor in CPU time;
+`load` is the machine's load average before and after: times of a busy machine are upper bounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -41,15 +44,16 @@ def bench(args: argparse.Namespace) -> int:
     if unknown:
         raise ValueError(f"no bench {unknown[0]!r}; allowed: {', '.join(NAMES)}")
     wanted = args.case or [name for name in NAMES if name not in ASKED]
-    machine = describe()
+    machine, began, load = describe(), datetime.now(UTC), os.getloadavg()[0]
     sys.stderr.write(f"  {machine['processor']}, {machine['cores']} cores\n")
     cases = []
     for case in _cases(wanted, args):
         cases.append(case)
         sys.stderr.write(f"  {line(case)}\n")
         sys.stderr.flush()
-    command = "beamside " + " ".join(sys.argv[1:])
-    said = {"bench": " ".join(wanted), "command": command, "machine": machine, "cases": cases}
+    said: dict[str, Any] = {"bench": " ".join(wanted), "command": _command(args)}
+    said |= {"date": f"{began:%Y-%m-%d}", "load": [round(load, 1), round(os.getloadavg()[0], 1)]}
+    said |= {"machine": machine, "cases": cases}
     said |= {k: v for c in cases if "words" in c for k, v in c.items() if k not in said | HEADS}
     text = orjson.dumps(said, option=orjson.OPT_INDENT_2).decode()
     if args.out:
@@ -57,6 +61,12 @@ def bench(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(orjson.dumps(said).decode() + "\n")
     return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    """What was typed; where somebody keeps an interpreter is nobody else's business."""
+    words = ["PYTHON" if word == str(args.official) else word for word in sys.argv[1:]]
+    return " ".join(["beamside", *words])
 
 
 def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
