@@ -1,13 +1,7 @@
-"""Train a StarDist network, on generated slices or on pictures that somebody annotated.
-
-The same seed and numbers give the same weights on the same machine with the same number of
-threads: sums in another order round otherwise.
-"""
+"""What one step of training a StarDist network learns: samples, and how far an answer is off."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -20,16 +14,10 @@ from .phantoms.nmc import GENERATOR, nmc_slice
 from .rays import closeness, star_distances
 from .stardist import SHORTEST, Config, StarDist
 
-EVERY = 25
-"""Steps between two points of the curve."""
-CLIP = 1.0
-"""Largest norm of a gradient."""
 RAY_SHARE = 0.06
 """Share of the places in particles whose rays are walked; all others teach probability alone."""
 FIRST_DISTANCE = 12.0
 """Pixels that every ray is before training."""
-AGAIN = 0.6
-"""Highest learning rate of a further cycle relative to the one before."""
 STREAMS = {"train": 0, "validate": 1, "test": 2}
 """Seeds of these never meet."""
 
@@ -108,36 +96,6 @@ class Generated:
         return [(normalised(one.image), one.labels) for one in made]
 
 
-class Progress(Protocol):
-    """Is told how far it is."""
-
-    def __call__(self, step: int, steps: int, /, *losses: float) -> None:
-        """Take note: the loss of learning, then that on what is held back if anything is."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A network and how it came about."""
-
-    net: StarDist
-    curve: list[tuple[float, ...]]
-    """(step, mean loss since the point before), and the loss on what is held back if any is"""
-    seconds: float
-    """CPU time."""
-    best: int
-    """The step whose weights these are."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """What isn't learned from, and says when to stop."""
-
-    samples: Sequence[Samples]
-    patience: int = 8
-    """Points of the curve without a better one after which training ends."""
-
-
 def fresh(config: Config) -> StarDist:
     """Make a network that has learned nothing."""
     net = StarDist(config)
@@ -150,99 +108,6 @@ def fresh(config: Config) -> StarDist:
         net.dist.weight.mul_(0.1)
         net.dist.bias.fill_(FIRST_DISTANCE)  # type: ignore[union-attr]
     return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
-
-
-def train(
-    recipe: Recipe,
-    source: Source | None = None,
-    progress: Progress | None = None,
-    start: StarDist | None = None,
-    held: Held | None = None,
-) -> Trained:
-    """Train a network by `recipe` on `source` (default: the generator).
-
-    It goes on from `start` if there is one. With `held` it ends early, and the weights are those of
-    the best point of the curve.
-    """
-    started = time.process_time()
-    torch.manual_seed(recipe.seed)
-    source = source or Generated(recipe.size)
-    net = fresh(recipe.config) if start is None else _copy(start)
-    optimiser, schedule = _cycle(net, recipe, 0)
-    curve: list[tuple[float, ...]] = []
-    recent: list[float] = []
-    keeper = Keeper(held)
-    length = -(-recipe.steps // recipe.cycles)
-    for step in range(recipe.steps):
-        if step and step % length == 0:
-            optimiser, schedule = _cycle(net, recipe, step // length)
-        loss = learn(net, draw(recipe, source, step))
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP)
-        optimiser.step()
-        schedule.step()
-        recent.append(float(loss.detach()))
-        if (step + 1) % EVERY == 0 or step + 1 == recipe.steps:
-            curve.append((step + 1, float(np.mean(recent)), *keeper.judge(net, step + 1)))
-            recent = []
-            if progress:
-                progress(step + 1, recipe.steps, *curve[-1][1:])
-            if keeper.enough:
-                break
-    best = keeper.restore(net, int(curve[-1][0]))
-    return Trained(net.eval(), curve, time.process_time() - started, best)
-
-
-def _cycle(
-    net: StarDist, recipe: Recipe, number: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    rate, length = recipe.rate * AGAIN**number, -(-recipe.steps // recipe.cycles)
-    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=length, pct_start=max(0.05, 2 / length)
-    )
-    return optimiser, schedule
-
-
-class Keeper:
-    """Keeps the weights of the best point of the curve."""
-
-    def __init__(self, held: Held | None) -> None:
-        self.held = held
-        self.least = float("inf")
-        self.best = self.waited = 0
-        self.state: dict[str, torch.Tensor] = {}
-
-    def judge(self, net: StarDist, step: int) -> tuple[float, ...]:
-        """Give the loss on what is held back, if anything is."""
-        if self.held is None:
-            return ()
-        with torch.no_grad():
-            loss = float(np.mean([float(learn(net, one)) for one in self.held.samples]))
-        self.waited += 1
-        if loss < self.least:
-            self.least, self.best, self.waited = loss, step, 0
-            self.state = {name: value.clone() for name, value in net.state_dict().items()}
-        return (loss,)
-
-    @property
-    def enough(self) -> bool:
-        """Whether nothing became better for long."""
-        return self.held is not None and self.waited >= self.held.patience
-
-    def restore(self, net: StarDist, last: int) -> int:
-        """Put the best weights back; give their step."""
-        if not self.state:
-            return last
-        net.load_state_dict(self.state)
-        return self.best
-
-
-def _copy(net: StarDist) -> StarDist:
-    same = StarDist(net.config)
-    same.load_state_dict(net.state_dict())
-    return same.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
 def draw(recipe: Recipe, source: Source, step: int, stream: str = "train") -> Samples:

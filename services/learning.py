@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from ..models.weights import Card, save_stardist
 from .annotated import Annotated, annotated
 
 if TYPE_CHECKING:
-    from ..models.train_stardist import Recipe, Trained
+    from ..models.checkpoint import Checkpoint
+    from ..models.course import Trained
+    from ..models.train_stardist import Recipe
 
 QUICK = {"steps": 20, "cycles": 1, "batch": 2, "size": 64, "base": 4, "features": 8}
 """To try the machinery: seconds; such a network finds little."""
@@ -53,13 +56,33 @@ def command(args: argparse.Namespace) -> int:
 def from_generator(
     out: Path, seed: int, steps: int | None = None, quick: bool = False, quiet: bool = False
 ) -> Card:
-    """Train on generated slices alone; write NAME.safetensors and NAME.json into `out`."""
-    from ..models.train_stardist import Recipe, train
+    """Train on generated slices alone; write NAME.safetensors and NAME.json into `out`.
+
+    What is not finished is kept in `out`, and gone on with. WeightsError if that is another
+    training's.
+    """
+    from ..models.course import train
+    from ..models.train_stardist import Recipe
 
     recipe = replace(Recipe(seed=seed), **(QUICK if quick else {}))
     if steps is not None:
         recipe = replace(recipe, steps=steps, cycles=max(1, steps // CYCLE))
-    return kept(train(recipe, progress=None if quiet else _tell), recipe, out)
+    unfinished = _unfinished(out, NAME, recipe.facts(), quiet)
+    trained = train(recipe, progress=None if quiet else _tell, kept=unfinished)
+    card = kept(trained, recipe, out)
+    unfinished.done()
+    return card
+
+
+def _unfinished(out: Path, name: str, question: dict[str, Any], quiet: bool) -> Checkpoint:
+    """Where a training is kept while it is not finished; say if there is one."""
+    from ..models.checkpoint import Checkpoint
+
+    there = Checkpoint(out / f"{name}.training.safetensors", question)
+    if not quiet and (kept := there.get()):
+        step, seconds = kept[1]["step"], kept[1]["seconds"]
+        sys.stderr.write(f"  goes on from step {step}, after {seconds:.0f} s of CPU time\n")
+    return there
 
 
 def kept(trained: Trained, recipe: Recipe, out: Path) -> Card:
@@ -114,12 +137,14 @@ def from_folder(
 ) -> Card:
     """Go on with the shipped network on the annotated pictures of `folder`.
 
-    A part of them is held back: it says when to stop, and gives thresholds and metrics. FileError
-    says what is wrong with the folder.
+    A part of them is held back: it says when to stop, and gives thresholds and metrics. What is not
+    finished is kept in `out`, and gone on with. FileError says what is wrong with the folder,
+    WeightsError that what is kept is another training's.
     """
+    from ..models.course import Held, train
     from ..models.engines import engine
     from ..models.own_slices import Cuts, prepared, typical_diameter
-    from ..models.train_stardist import Held, Recipe, draw, train
+    from ..models.train_stardist import Recipe, draw
 
     pictures = annotated(folder)
     start = model(NAME, "torch", False, "cpu")
@@ -135,12 +160,15 @@ def from_folder(
         batch=2 if quick else 4,
     )
     samples = [draw(recipe, Cuts(held, recipe.size), n, "validate") for n in range(8)]
+    question = recipe.facts() | {"pictures": _digest(ready), "start": start.card.sha256}
+    unfinished = _unfinished(out, name, question, quiet)
     trained = train(
         recipe,
         Cuts(learned, recipe.size),
         None if quiet else _tell,
         start.net,
         Held(samples, PATIENCE),
+        unfinished,
     )
     network = Model(trained.net, start.card, engine(trained.net, "torch"))
     thresholds = tuned(network, held)
@@ -152,7 +180,18 @@ def from_folder(
         "metrics": metrics(network, held, thresholds),
         "metrics_on": "the pictures that were held back; thresholds were fixed on them too",
     }
-    return _save(trained, facts, thresholds, name, out)
+    card = _save(trained, facts, thresholds, name, out)
+    unfinished.done()
+    return card
+
+
+def _digest(ready: Sequence[Pair]) -> str:
+    """Name the pictures by what is in them."""
+    digest = hashlib.sha256()
+    for pair in ready:
+        for part in pair:
+            digest.update(str(part.shape).encode() + part.tobytes())
+    return digest.hexdigest()
 
 
 def _parted(ready: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:

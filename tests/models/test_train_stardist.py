@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from beamside.models import train_stardist  # noqa: E402
+from beamside.models import course  # noqa: E402
+from beamside.models.checkpoint import Checkpoint  # noqa: E402
+from beamside.models.course import Held, train  # noqa: E402
 from beamside.models.own_slices import (  # noqa: E402
     UNKNOWN,
     Cuts,
@@ -20,14 +23,14 @@ from beamside.models.own_slices import (  # noqa: E402
 from beamside.models.stardist import Config, StarDist, predict  # noqa: E402
 from beamside.models.train_stardist import (  # noqa: E402
     Generated,
-    Held,
     Recipe,
+    Samples,
     draw,
     fresh,
     learn,
     sampled,
-    train,
 )
+from beamside.models.weights import WeightsError  # noqa: E402
 
 TINY = Recipe(steps=8, cycles=2, batch=1, size=32, base=4, features=8, rays=8, seed=5)
 
@@ -64,7 +67,7 @@ def test_it_learns_one_slice_by_heart() -> None:
 def test_it_stops_when_what_is_held_back_gets_no_better_and_keeps_the_best(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(train_stardist, "EVERY", 4)
+    monkeypatch.setattr(course, "EVERY", 4)
     config = replace(TINY, cycles=1, steps=400, rate=0.5)  # far too fast: it must go wrong
     held = Held([draw(config, Generated(32), 0, "validate")], patience=2)
     told: list[tuple[float, ...]] = []
@@ -75,6 +78,48 @@ def test_it_stops_when_what_is_held_back_gets_no_better_and_keeps_the_best(
     assert trained.best == best[0]
     with torch.no_grad():
         assert float(learn(trained.net, held.samples[0])) == pytest.approx(best[2], rel=1e-4)
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course, "EVERY", 3)
+    held = Held([draw(TINY, Generated(32), 0, "validate")], patience=9)
+    whole = train(TINY, held=held)
+    seen: list[int] = []
+
+    def failing(recipe: Recipe, source: object, step: int) -> Samples:
+        seen.append(step)
+        if seen == [0, 1, 2, 3, 4, 5]:
+            raise KilledError
+        return draw(recipe, Generated(32), step)
+
+    monkeypatch.setattr(course, "draw", failing)
+    kept = Checkpoint(tmp_path / "new" / "net.training.safetensors", TINY.facts())
+    with pytest.raises(KilledError):
+        train(TINY, held=held, kept=kept)
+    again = train(TINY, held=held, kept=kept)
+    assert seen[6:] == [3, 4, 5, 6, 7]
+    assert same(whole.net, again.net)
+    assert again.curve == whole.curve
+    assert again.best == whole.best
+
+
+def test_an_unfinished_training_of_other_settings_or_a_damaged_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "net.training.safetensors"
+    train(TINY, kept=Checkpoint(path, TINY.facts()))
+    other = replace(TINY, batch=2)
+    with pytest.raises(WeightsError, match="with batch = 1, and 2 was asked for now"):
+        train(other, kept=Checkpoint(path, other.facts()))
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(WeightsError, match="delete it to begin anew"):
+        train(TINY, kept=Checkpoint(path, TINY.facts()))
 
 
 def test_it_goes_on_from_a_network_and_leaves_that_as_it_was() -> None:
