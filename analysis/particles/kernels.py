@@ -1,4 +1,4 @@
-"""The loops over voxels, compiled by numba when they are first used (and kept on the disk)."""
+"""The loops over voxels and pixels, compiled by numba when first used (and kept on the disk)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     try:
         import numba
     except ImportError as error:
-        raise AnalysisError(
-            "fusing slices to a volume needs numba: pip install 'beamside[particles]'"
-        ) from error
+        raise AnalysisError("particles need numba: pip install 'beamside[particles]'") from error
     try:
         made: Callable[..., Any] = numba.njit(loop, cache=True, nogil=True)
     except RuntimeError:  # no folder to keep it in

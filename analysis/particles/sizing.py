@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from .model import Model
-from .overlap import areas
 from .selection import select
 from .stars import star_maps
 
@@ -77,6 +76,13 @@ def _look(window: np.ndarray, model: Model, scale: float) -> tuple[float, float]
     whole = ((corners > 0) & (corners < np.array(window.shape) - 1)).all(axis=(1, 2))
     weight = weight * whole if weight[whole].sum() > 0 else weight
     return covered, _median(diameter, weight)
+
+
+def areas(polygons: np.ndarray) -> np.ndarray:
+    """Area of each of `polygons` [n, corner, (y, x)], float64 (the shoelace formula)."""
+    y, x = polygons[..., 0], polygons[..., 1]
+    turns = x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)
+    return np.asarray(np.abs(turns.sum(axis=1)) / 2)
 
 
 def _median(values: np.ndarray, weight: np.ndarray) -> float:
