@@ -77,7 +77,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(PIP) -e '.[microscopy,reports]'
+	@$(PIP) -e '.[microscopy,reports,steering]'
 	@touch $@
 
 # the link is for the type checkers only: it lets them find `beamside` whatever the checkout's name
@@ -87,12 +87,12 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.user
 
 $(VENV)/.browser: $(VENV)/.dev
-	@$(PIP) -e '.[microscopy,reports,networks,particles,dev,browser]'
+	@$(PIP) -e '.[microscopy,reports,networks,particles,steering,dev,browser]'
 	@touch $@
 
 # `fast` is compiled at install time: it needs a C++ compiler
 $(VENV)/.bench: $(VENV)/.user
-	@$(PIP) -e '.[microscopy,reports,fast]'
+	@$(PIP) -e '.[microscopy,reports,networks,openvino,particles,steering,browser,fast]'
 	@touch $@
 
 clean:                              ## everything that was made here

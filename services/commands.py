@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ import orjson
 
 from ..stream.urls import SEPARATOR
 from . import doors, summary
+from .complaints import lacking
 from .service import ENVIRONMENT, Life
 from .settings import Settings, assignment, document, load, merge
 from .simulator import Simulation
@@ -111,6 +113,8 @@ def demo(args: argparse.Namespace) -> int:
     life = listening()
     if args.steer and args.wire != "dectris":
         raise ValueError(f"--steer speaks dectris only, not {args.wire}")
+    if args.steer and find_spec("bluesky") is None:
+        raise lacking("bluesky", "steering")
     bus = f"ipc://{tempfile.mkdtemp(prefix='beamside-steer-')}/results"
     detector, endpoint = _start_detector(args, bus)
     try:

@@ -8,6 +8,17 @@ from collections.abc import Callable
 
 WRONG = 2
 """Exit code of a command that could not begin: something asked for is wrong."""
+EXTRAS = {
+    **dict.fromkeys(("ncempy",), "microscopy"),
+    **dict.fromkeys(("torch", "safetensors"), "networks"),
+    **dict.fromkeys(("numba", "skimage", "sklearn", "shap", "skops"), "particles"),
+    **dict.fromkeys(("matplotlib",), "reports"),
+    **dict.fromkeys(("bluesky", "event_model"), "steering"),
+    **dict.fromkeys(("bluesky_queueserver", "bluesky_queueserver_api"), "queueserver"),
+    **dict.fromkeys(("openvino",), "openvino"),
+    **dict.fromkeys(("playwright",), "browser"),
+}
+"""What is installed only when asked for: module, and the extra that brings it."""
 
 
 def explained(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -22,11 +33,21 @@ def explained(run: Callable[[argparse.Namespace], int], args: argparse.Namespace
         return 0
     except (StreamError, ValueError, LookupError, OSError) as error:
         complain(error)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        complain(lacking(error.name or "", extra))
     except Exception as error:
         if type(error).__name__ not in ("SettingsError", "StartError", "AnalysisError"):
             raise
         complain(error)
     return WRONG
+
+
+def lacking(module: str, extra: str) -> ValueError:
+    """What to say where an extra of the installation is missing."""
+    return ValueError(f"this needs {module}: pip install 'beamside[{extra}]'")
 
 
 def complain(error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ class ParticleFinder:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
+        if find_spec("torch") is None:  # told at once, not slice by slice
+            raise ValueError("particles are found by torch: pip install 'beamside[networks]'")
         for name in ("particle_um", "particle_px", "slice_um"):
             value = getattr(self, name)
             if value is not None and not _between(value, float("inf")):

@@ -13,6 +13,7 @@ import orjson
 
 from ...stream.files import parse_length
 from ..commands import listening, say
+from ..complaints import lacking
 from ..settings import assignment
 from .engine import STOPPED, Engine, Outcome
 from .progress import duration
@@ -26,7 +27,7 @@ INCOMPLETE = 1
 def command(args: argparse.Namespace) -> int:
     """Run a batch; exit code 0 if every frame has a result, 1 if not, 130 if it was stopped."""
     if find_spec("matplotlib") is None:
-        raise ValueError("pictures need matplotlib: pip install 'beamside[reports]'")
+        raise lacking("matplotlib", "reports")
     settings: dict[str, Any] = {}
     for text in args.assignments:
         settings |= assignment(f"analysis.{text}")["analysis"]
