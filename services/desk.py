@@ -90,8 +90,7 @@ class Worker:
         return self.credit > 0 and (self.nbytes < HAND_BYTES or not self.in_hand)
 
     def hand(self, parcel: Parcel) -> None:
-        """Put a frame in its hand."""
-        self.credit -= 1
+        """Put a frame in its hand, until it has answered."""
         parcel.hands += 1
         self.in_hand[parcel.key] = parcel
         self.nbytes += parcel.nbytes
@@ -111,7 +110,8 @@ class Reader:
     name: str
     backlog: Backlog[Parcel]
     pins: bool = True
-    """Whether the spool keeps a frame until this reader is done with it (all but the preview)."""
+    """Whether a frame is kept until this reader has answered it: all but the preview, which never
+    answers, so that nothing is counted as in its hand."""
     workers: dict[str, Worker] = field(default_factory=dict)
 
 
@@ -239,7 +239,9 @@ class Desk:
             if parcel is None or parcel.run != first.run:
                 break
             reader.backlog.take()
-            worker.hand(parcel)
+            worker.credit -= 1
+            if reader.pins:
+                worker.hand(parcel)
             at = parcel.place
             refs.append((parcel.number, at.segment, at.offset, at.nbytes))
         head = {"run": first.run, "spool": self.spools(first.run), "refs": refs}

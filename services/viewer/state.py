@@ -127,7 +127,7 @@ class ViewState:
         if isinstance(message, Frame):
             self.frames.add(message, message.nbytes)
             self.frame_at = time.monotonic()
-            self.run = (message.source, message.run)
+            self._runs((message.source, message.run))
         elif isinstance(message, Result) and message.provenance.get("level") == "run":
             before = self.grown.get(message.analysis)
             seq = self.results.seq if before is None else before.seq
@@ -141,7 +141,9 @@ class ViewState:
         elif isinstance(message, RunStart):
             self._begin(message)
         elif isinstance(message, RunStop):
-            self.stop = message
+            # a run is closed when all of it is archived: the next may have begun long before
+            if self.run in (None, (message.source, message.run)):
+                self.stop = message
         else:
             self.status = dict(message)
             source, run = (str(message.get(key)) for key in ("source", "run"))
@@ -212,6 +214,11 @@ class ViewState:
             | {"reason": self.stop.reason, "source": self.stop.source},
             "viewers": self.viewers,
         }
+
+    def _runs(self, run: RunKey) -> None:
+        """Note which run goes on; another one has not stopped."""
+        if self.run != run:
+            self.run, self.stop = run, None
 
     def _begin(self, start: RunStart) -> None:
         self.run = (start.source, start.run)

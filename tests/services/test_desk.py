@@ -82,6 +82,21 @@ def numbers(handed: list[Handed]) -> list[int]:
     return [message.number for message in handed if isinstance(message, Frame)]
 
 
+def test_a_reader_that_never_answers_gets_new_frames_for_as_long_as_it_asks(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beamside.services.desk.HAND_BYTES", 16)
+    bench.desk.readers["preview"] = Reader("preview", Backlog("newest", 1), pins=False)
+    page = bench.worker("preview", "page", 1)
+    (worker,) = bench.desk.readers["preview"].workers.values()
+    for number in range(5):
+        bench.give(number)
+        assert numbers(taken(page, 1)) == [number]
+        page.socket.send_multipart([b"credit", b'{"n":1}'])
+        bench.until(lambda: worker.credit == 1)
+    assert not worker.in_hand
+
+
 def test_each_reader_gets_every_frame_at_its_own_pace(bench: Bench) -> None:
     one = bench.worker("patient", "a", 10)
     two = bench.worker("analysis", "b", 10)

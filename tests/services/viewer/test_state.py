@@ -9,7 +9,7 @@ import numpy as np
 
 from beamside.services.viewer import ViewState
 from beamside.services.viewer.state import OVERHEAD
-from beamside.stream.messages import RunStart
+from beamside.stream.messages import RunStart, RunStop
 
 
 def test_memory_bounds_the_ring_but_never_the_newest(run: Any) -> None:
@@ -29,6 +29,19 @@ def test_runs_without_number_are_not_all_remembered() -> None:
     for number in range(1000):
         state.take(RunStart("camera", f"run {number}", calibration={"voltage_kV": 1}))
     assert len(state._calibrations) < 100
+
+
+def test_a_run_that_is_closed_late_does_not_stop_the_next_one(run: Any) -> None:
+    state = ViewState()
+    state.take(RunStart("camera", "1"))
+    state.take(RunStart("camera", "2"))
+    state.take(RunStop("camera", "1"))
+    assert state.live == ("camera", "2")
+    assert state.notice()["stop"] is None
+    state.take(RunStop("camera", "2"))
+    assert state.live is None
+    state.take(run.frame(0))  # its start was not heard
+    assert state.live == ("camera", run.name)
 
 
 def test_sequence_numbers_go_on_over_a_restart(run: Any) -> None:
