@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .labels import Labels, labels_of
+
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
@@ -109,7 +111,22 @@ class Frame:
         return sum(pixels.nbytes for pixels in self.channels.values())
 
 
-@dataclass(frozen=True, slots=True)
+class _Data:
+    """The field `data` of a result: what came as Labels becomes a Dataset when it is asked for."""
+
+    def __get__(self, result: Any, owner: type | None = None) -> xr.Dataset:
+        if result is None:
+            raise AttributeError("data")  # so that the field has no default
+        data = result.__dict__["data"]
+        if isinstance(data, Labels):
+            data = result.__dict__["data"] = data.dataset()
+        return data  # type: ignore[no-any-return]
+
+    def __set__(self, result: Any, data: xr.Dataset | Labels) -> None:
+        result.__dict__["data"] = data
+
+
+@dataclass(frozen=True)
 class Result:
     """What an analysis found in one or several frames of one run."""
 
@@ -118,8 +135,8 @@ class Result:
     frames: tuple[int, ...]
     """The frame numbers, in the order of the dimension `frame` of `data`."""
     analysis: str
-    data: xr.Dataset
-    """Labelled arrays (DESIGN: results are labelled arrays)."""
+    data: _Data = _Data()
+    """Labelled arrays, an xarray.Dataset (DESIGN: results are labelled arrays)."""
     provenance: Json = field(default_factory=nothing)
     """`version`, `settings`, `device`, hashes of databases and models, `calibration`."""
     error: str | None = None
@@ -132,6 +149,12 @@ class Result:
     """Unix time at which the analysis was done."""
     seconds: float = 0.0
     """How long the analysis took."""
+
+    @property
+    def labels(self) -> Labels:
+        """The arrays of `data`, without making a Dataset of what came over a wire."""
+        data = self.__dict__["data"]
+        return data if isinstance(data, Labels) else labels_of(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import orjson
 from . import wire_fields as fields
 from .dectris_header import MAX_DEPTH, deeper
 from .errors import WireError
+from .labels import Labels, Variable
 from .messages import DTYPES, Buffer, Frame, Json, Message, Pixels, Result, RunStart, RunStop
 from .plain import plain
 from .quote import short
@@ -141,14 +142,17 @@ def _unpack_frame(head: Json, buffers: Sequence[Buffer]) -> Frame:
 
 
 def _pack_result(result: Result, buffers: list[Buffer]) -> dict[str, Any]:
+    labels = result.labels
+    packed = {str(k): _pack_variable(v, buffers) for k, v in labels.variables.items()}
+    coords = {str(k) for k in labels.coords}
     return {
         "source": result.source,
         "run": result.run,
         "frames": result.frames,
         "analysis": result.analysis,
-        "coords": {str(k): _pack_variable(v, buffers) for k, v in result.data.coords.items()},
-        "variables": {str(k): _pack_variable(v, buffers) for k, v in result.data.items()},
-        "attrs": dict(result.data.attrs),
+        "coords": {k: v for k, v in packed.items() if k in coords},
+        "variables": {k: v for k, v in packed.items() if k not in coords},
+        "attrs": dict(labels.attrs),
         "provenance": dict(result.provenance),
         "error": result.error,
         "detector_ns": result.detector_ns,
@@ -166,12 +170,10 @@ def _pack_variable(variable: Any, buffers: list[Buffer]) -> dict[str, Any]:
     }
 
 
-def _unpack_result(head: Json, buffers: Sequence[Buffer]) -> Result:
-    import xarray as xr  # half a second, and ingest never needs it
-
-    def variables(packed: Json) -> dict[str, Any]:
+def _unpack_labels(head: Json, buffers: Sequence[Buffer]) -> Labels:
+    def variables(packed: Json) -> dict[str, Variable]:
         return {
-            name: (
+            name: Variable(
                 tuple(map(fields.name, v["dims"])),
                 fields.unpack_array(v, buffers),
                 fields.mapping(v["attrs"]),
@@ -179,15 +181,20 @@ def _unpack_result(head: Json, buffers: Sequence[Buffer]) -> Result:
             for name, v in fields.mapping(packed).items()
         }
 
-    data = xr.Dataset(
-        variables(head["variables"]), variables(head["coords"]), fields.mapping(head["attrs"])
-    )
+    data, coords = variables(head["variables"]), variables(head["coords"])
+    if data.keys() & coords.keys():
+        raise WireError("bad_head", "a variable and a coordinate of one name")
+    return Labels(data | coords, frozenset(coords), fields.mapping(head["attrs"]))
+
+
+def _unpack_result(head: Json, buffers: Sequence[Buffer]) -> Result:
+    labels = _unpack_labels(head, buffers)
     return Result(
         source=fields.name(head["source"]),
         run=fields.name(head["run"]),
         frames=tuple(fields.whole(n) for n in head["frames"]),
         analysis=fields.name(head["analysis"]),
-        data=data,
+        data=labels if labels.simple else labels.dataset(),
         provenance=fields.mapping(head["provenance"]),
         error=None if head["error"] is None else str(head["error"]),
         detector_ns=fields.ns_or_none(head["detector_ns"]),

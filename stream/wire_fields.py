@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -110,7 +111,7 @@ def unpack_array(head: Mapping[str, Any], buffers: Sequence[Buffer]) -> np.ndarr
     if not isinstance(head["dtype"], str) or not _DTYPE.fullmatch(head["dtype"]):
         raise WireError("bad_dtype", f"arrays of {short(head['dtype'])} don't travel")
     dtype = np.dtype(head["dtype"])
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     data = memoryview(buffers[whole(head["part"])])
     if size != data.nbytes or size > MAX_BYTES:
         raise WireError("bad_size", f"{shape} of {dtype} is {size} bytes, got {data.nbytes}")

@@ -28,6 +28,9 @@ def number(result: Result, frame: int, field: Field) -> float:
     """
     if result.error is not None:
         return float("nan")
+    found = None if callable(field) else _scalar(result, frame, field)
+    if found is not None:
+        return found
     data = result.data
     if callable(field):
         return float(field(of_frame(result, frame)))
@@ -39,6 +42,15 @@ def number(result: Result, frame: int, field: Field) -> float:
     if named["name"].startswith("@"):
         return _attribute(data.attrs, named["name"][1:])
     return _element(of_frame(result, frame), named["name"], named["places"])
+
+
+def _scalar(result: Result, frame: int, name: str) -> float | None:
+    """One number a frame, which needs no Dataset; None where it is not as simple as that."""
+    variable = result.labels.variables.get(name)
+    if variable is None or variable.dims not in ((), ("frame",)):
+        return None
+    values = np.asarray(variable.values)
+    return float(values[result.frames.index(frame)] if variable.dims else values[()])
 
 
 def of_frame(result: Result, frame: int) -> xr.Dataset:

@@ -131,10 +131,10 @@ class ViewState:
         elif isinstance(message, Result) and message.provenance.get("level") == "run":
             before = self.grown.get(message.analysis)
             seq = self.results.seq if before is None else before.seq
-            self.grown[message.analysis] = Held(seq + 1, message, message.data.nbytes)
+            self.grown[message.analysis] = Held(seq + 1, message, message.labels.nbytes)
             self.metrics.count_result(message)
         elif isinstance(message, Result):
-            self.results.add(message, message.data.nbytes)
+            self.results.add(message, message.labels.nbytes)
             self.result_at = time.monotonic()
             self._calibrate(message.source, message.run, message.provenance.get("calibration"))
             self.metrics.count_result(message)

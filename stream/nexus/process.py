@@ -70,8 +70,9 @@ class Process:
         offsets = {name: table.rows for name, table in self._tables.items()}
         for name, variables in tables.items():
             self._tables[name].put(variables, offsets)
-        self._note("", result, result.data.attrs)
-        for key, variable in result.data.variables.items():
+        labels = result.labels
+        self._note("", result, labels.attrs)
+        for key, variable in labels.variables.items():
             self._note(str(key), result, variable.attrs)
 
     def save(self) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 
 from ..errors import WireError
+from ..labels import Labels
 from ..messages import Result
 from .columns import to_json
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 FRAME = "frame"
 BATCH = "batch"
@@ -62,45 +60,48 @@ class Variable:
 
 def take_apart(result: Result) -> list[Variable]:
     """Give the variables of a result as rows; WireError `bad_result` if they are not as agreed."""
-    data = result.data
+    data = result.labels
     if len(data.variables) > MOST_VARIABLES:
         raise _bad(result, f"{len(data.variables)} variables; allowed are {MOST_VARIABLES}")
     if not result.frames or not all(0 <= number < UNKNOWN for number in result.frames):
         raise _bad(result, f"it is of the frames {result.frames[:5]}")
-    if data.sizes.get(FRAME, len(result.frames)) != len(result.frames):
-        raise _bad(result, f"{data.sizes[FRAME]} along frame for {len(result.frames)} frames")
-    tables = {str(dim) for dim in data.dims if _is_table(data, str(dim))}
+    sizes = data.sizes
+    if sizes.get(FRAME, len(result.frames)) != len(result.frames):
+        raise _bad(result, f"{sizes[FRAME]} along frame for {len(result.frames)} frames")
+    tables = {str(dim) for dim in sizes if _is_table(data, str(dim))}
     axes = {
-        str(dim): _axis(result, data, dim)
-        for dim in data.dims
-        if dim in data.coords and dim != FRAME
+        str(dim): _axis(result, data, dim) for dim in sizes if dim in data.coords and dim != FRAME
     }
     variables = [
         _variable(result, str(name), variable, tables, axes, name in data.coords)
         for name, variable in data.variables.items()
-        if name not in data.dims
+        if name not in sizes
     ]
     return _with_frames(result, variables)
 
 
-def _is_table(data: xr.Dataset, dim: str) -> bool:
+def _is_table(data: Labels, dim: str) -> bool:
     if dim == FRAME or dim in data.coords:
         return False
-    names = [str(name) for name, variable in data.data_vars.items() if dim in variable.dims]
+    names = [
+        str(name)
+        for name, variable in data.variables.items()
+        if dim in variable.dims and name not in data.coords
+    ]
     return f"{dim}_frame" in names or (
         bool(names) and all(name.startswith(f"{dim}_") for name in names)
     )
 
 
-def _axis(result: Result, data: xr.Dataset, dim: Any) -> Axis:
-    coordinate = data.coords[dim]
+def _axis(result: Result, data: Labels, dim: Any) -> Axis:
+    coordinate = data.variables[dim]
     return Axis(_storable(result, str(dim), coordinate.values), dict(coordinate.attrs))
 
 
 def _variable(
     result: Result,
     name: str,
-    variable: xr.Variable,
+    variable: Any,
     tables: set[str],
     axes: Mapping[str, Axis],
     coordinate: bool,

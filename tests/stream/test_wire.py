@@ -164,3 +164,45 @@ def test_a_long_word_among_many_short_ones_is_no_bomb() -> None:
     said["variables"]["word"]["strings"] = ["x" * 100_000, *[""] * 1_000_000]  # 400 GB in numpy
     with pytest.raises(WireError, match="too_large"):
         wire.decode([orjson.dumps(said), *buffers])
+
+
+def scalars() -> Result:
+    columns = {"quality": ("frame", [0.5, 0.7], {"units": "1"}), "mean": ("frame", [3.0, 4.0])}
+    where = {"stage_x": ("frame", [1.0, 2.0], {"units": "nm"})}
+    return Result("det", "7", (3, 4), "quality", xr.Dataset(columns, where, {"note": "x"}))
+
+
+def test_arrays_are_told_without_a_dataset_and_are_the_same_in_one() -> None:
+    result = scalars()
+    back = wire.decode([bytes(part) for part in wire.encode(result)])
+    assert isinstance(back, Result)
+    assert back.labels.coords == {"stage_x"}
+    assert back.labels.sizes == {"frame": 2}
+    again = wire.decode([bytes(part) for part in wire.encode(back)])
+    assert isinstance(again, Result)
+    for one in (back, again):
+        xr.testing.assert_identical(one.data, result.data)
+        assert one.labels.nbytes == result.data.nbytes
+
+
+MISFITS: dict[str, dict[str, object]] = {
+    "of two lengths": {"dims": ["frame", "x"], "shape": [1, 2]},
+    "fewer dimensions than sizes": {"dims": [], "shape": [2]},
+}
+
+
+@pytest.mark.parametrize("changes", MISFITS.values(), ids=MISFITS.keys())
+def test_arrays_that_do_not_fit_together_are_refused(changes: dict[str, object]) -> None:
+    head, *buffers = [bytes(part) for part in wire.encode(scalars())]
+    said = orjson.loads(head)
+    said["variables"]["mean"] |= changes
+    with pytest.raises(WireError):
+        wire.decode([orjson.dumps(said), *buffers])
+
+
+def test_a_variable_and_a_coordinate_of_one_name_are_refused() -> None:
+    head, *buffers = [bytes(part) for part in wire.encode(scalars())]
+    said = orjson.loads(head)
+    said["coords"]["mean"] = said["variables"]["mean"]
+    with pytest.raises(WireError):
+        wire.decode([orjson.dumps(said), *buffers])
