@@ -3,38 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from .compiled import Compiled, Ranges
 from .stardist import StarDist, predict
 
 ENGINES = ("auto", "torch", "openvino")
 NATIVE = ("amx_bf16", "avx512_bf16")
 """Features of a processor that computes bfloat16 quicker than float32."""
+WHOLE = ("avx512_vnni", "avx_vnni")
+"""Of one that computes whole numbers of 8 bits quicker."""
 
 Ask = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Gives prob [n, Y, X] and dist [n, Y, X, ray], float32, of normalised images [n, y, x]."""
 
 
-def engine(net: StarDist, name: str = "auto", half: bool | None = None, device: str = "cpu") -> Ask:
-    """Make what computes `net`; ValueError or ImportError say why it can't.
+@dataclass(frozen=True)
+class Precision:
+    """In what numbers a network is computed."""
 
-    `half`: in bfloat16; None: on a GPU, and where the processor is made for it.
-    """
+    half: bool | None = None
+    """In bfloat16; None: on a GPU, and where the processor is made for it."""
+    eight_bits: bool | None = None
+    """In whole numbers of 8 bits, by OpenVINO; None: where the processor is made for them, and not
+    for bfloat16, and `ranges` are known."""
+    ranges: Ranges | None = None
+    """Of the layers: `ranges.py`."""
+
+    def chosen(self, *, openvino: bool, gpu: bool) -> Precision:
+        """Decide what is open; ValueError for what can't be."""
+        eight, half = self.eight_bits, self.half
+        if eight and (half or not openvino):
+            raise ValueError("8 bits need the engine openvino on the CPU, and not half precision")
+        if eight and self.ranges is None:
+            raise ValueError(
+                "8 bits need the ranges of the layers, and the card of this network has none: "
+                "train it anew, or leave eight_bits out"
+            )
+        if half is None:
+            half = not eight and (gpu or made_for(NATIVE))
+        if eight is None:
+            eight = openvino and not half and self.ranges is not None and made_for(WHOLE)
+        return replace(self, half=half, eight_bits=eight)
+
+    def __str__(self) -> str:
+        """Name it."""
+        return "8 bits" if self.eight_bits else "bfloat16" if self.half else "float32"
+
+
+FREE = Precision()
+"""Nothing is decided."""
+
+
+def engine(
+    net: StarDist, name: str = "auto", precision: Precision = FREE, device: str = "cpu"
+) -> tuple[Ask, str]:
+    """Make what computes `net`, and say in what numbers; ValueError or ImportError say why not."""
     if name not in ENGINES:
         raise ValueError(f"engine is {', '.join(ENGINES)}, not {name!r}")
     if name == "openvino" and device not in ("auto", "cpu"):
         raise ValueError(f"the engine openvino computes on the CPU, not on {device}")
     on = "cpu" if name == "openvino" else resolved(device)
-    half = (on != "cpu" or native_half()) if half is None else half
-    if name == "openvino" or (name == "auto" and on == "cpu" and find_spec("openvino")):
-        from .compiled import Compiled
+    openvino = name == "openvino" or (name == "auto" and on == "cpu" and _there("openvino"))
+    how = precision.chosen(openvino=openvino, gpu=on != "cpu")
+    if openvino:
+        return Compiled(net, bool(how.half), how.ranges if how.eight_bits else None), str(how)
+    return lambda images: predict(net, images, half=bool(how.half), device=on), str(how)
 
-        return Compiled(net, half)
-    return lambda images: predict(net, images, half=half, device=on)
+
+def _there(name: str) -> bool:
+    return find_spec(name) is not None
 
 
 def resolved(device: str) -> str:
@@ -53,9 +96,10 @@ def resolved(device: str) -> str:
     return device
 
 
-def native_half() -> bool:
-    """Whether this processor is made for bfloat16."""
+def made_for(features: tuple[str, ...]) -> bool:
+    """Whether this processor has one of `features`."""
     try:
-        return any(name in Path("/proc/cpuinfo").read_text() for name in NATIVE)
+        there = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
+    return any(name in there for name in features)

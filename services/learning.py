@@ -89,7 +89,8 @@ def kept(trained: Trained, recipe: Recipe, out: Path) -> Card:
     """Fix thresholds and metrics on generated slices that were not learned from; write the card."""
     from ..models.engines import engine
 
-    network = Model(trained.net, Card({"particle_px": _diameter()}), engine(trained.net, "torch"))
+    ask, _ = engine(trained.net, "torch")
+    network = Model(trained.net, Card({"particle_px": _diameter()}), ask)
     quick = recipe.size < FIELD // 2
     edge = recipe.size if quick else FIELD
     thresholds = tuned(network, _fields(recipe.seed, "validate", 2 if quick else TUNED, edge))
@@ -170,7 +171,7 @@ def from_folder(
         Held(samples, PATIENCE),
         unfinished,
     )
-    network = Model(trained.net, start.card, engine(trained.net, "torch"))
+    network = Model(trained.net, start.card, engine(trained.net, "torch")[0])
     thresholds = tuned(network, held)
     facts = {
         "trained_on": f"{len(learned)} of {len(pictures)} annotated pictures ({_names(pictures)}), "
@@ -215,6 +216,8 @@ def _save(
 ) -> Card:
     import torch
 
+    from ..models.ranges import ranges
+
     about = {
         "task": "particles in slices",
         "particle_px": _diameter(),
@@ -223,6 +226,7 @@ def _save(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu_seconds": round(trained.seconds, 1),
+        "ranges": ranges(trained.net),
         "curve": [[round(value, 4) for value in point] for point in trained.curve],
     }
     return save_stardist(trained.net, about, name, out)

@@ -34,6 +34,8 @@ class Model:
     ask: Ask
     """What computes it."""
     together: int = 1
+    precision: str = "float32"
+    """In what numbers."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -80,18 +82,23 @@ def card_of(name: str) -> Card:
 
 @lru_cache(maxsize=4)
 def model(
-    name: str = NAME, engine: str = "auto", half: bool | None = None, device: str = "auto"
+    name: str = NAME,
+    engine: str = "auto",
+    half: bool | None = None,
+    device: str = "auto",
+    eight_bits: bool | None = None,
 ) -> Model:
     """Load a network once; AnalysisError says what is missing.
 
     `name` is that of a shipped network, or the path of a card (FOLDER/NAME or FOLDER/NAME.json);
-    `engine`, `half` and `device` as in `models.engines.engine`.
+    `engine`, `half`, `eight_bits` and `device` as in `models.engines`.
     """
     try:
         from ...models import engines
 
         net, card = load_stardist(*place(name))
-        ask = engines.engine(net, engine, half, device)
+        how = engines.Precision(half, eight_bits, card.facts.get("ranges"))
+        ask, precision = engines.engine(net, engine, how, device)
     except ImportError as error:
         raise AnalysisError(
             f"the particle network needs {error.name}: pip install 'beamside[networks]', for the "
@@ -99,4 +106,5 @@ def model(
         ) from error
     except (WeightsError, ValueError) as error:
         raise AnalysisError(str(error)) from error
-    return Model(net, card, ask, 1 if engines.resolved(device) == "cpu" else TOGETHER)
+    together = 1 if engines.resolved(device) == "cpu" else TOGETHER
+    return Model(net, card, ask, together, precision)

@@ -21,8 +21,9 @@ import numpy as np
 
 SHAPE = (655, 2048)
 """Of the slices of the published work."""
-DIAMETERS = {"published": 115.0, "small": 48.0}
-"""Pixels of a particle: in the published slice, and where the published networks see best."""
+DIAMETERS = {"published": 115.0, "small": 48.0, "smaller": 36.0}
+"""Pixels of a particle: in the published slice, where the published networks see best, and where a
+slice is as large for ours as it is."""
 SEED = 5
 NOT_THERE = (
     "stardist and tensorflow are not in this interpreter: give one that has them (--official)"
@@ -117,6 +118,7 @@ def _parts(image: np.ndarray, true: np.ndarray, diameter: float, rounds: int) ->
     return {
         "parts_cpu_ms": {k: round(_cost(w, rounds)[0] * 1e3, 1) for k, w in steps.items()},
         "engine": type(network.ask).__name__.replace("function", "torch"),
+        "precision": network.precision,
         "candidates": len(candidates(maps, prob)),
         "particles": int(labels.max()),
         "ap0.5": report(tallies(true, labels))["ap0.5"],

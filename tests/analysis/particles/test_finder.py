@@ -223,7 +223,8 @@ def test_the_particles_are_those_of_the_official_package() -> None:
         image, labels, digest = (file[name] for name in ("image", "labels", "sha256"))
     assert str(digest) == model().card.sha256, "make it again: tests/models/official/shipped.py"
     assert labels.max() > 50
-    finder = ParticleFinder(particle_px=model().particle_px, refine=False, half=False)
+    plain = {"refine": False, "half": False, "eight_bits": False}
+    finder = ParticleFinder(particle_px=model().particle_px, **plain)  # type: ignore[arg-type]
     exact = score(labels, replace(finder, exact=True)(image[None], UNKNOWN))
     assert exact["ap0.9"] == 1.0
     quick = score(labels, finder(image[None], UNKNOWN))
@@ -232,11 +233,22 @@ def test_the_particles_are_those_of_the_official_package() -> None:
     assert (refined["ap0.5"] or 0) >= 0.98
 
 
+def test_eight_bits_give_the_particles_of_the_official_package() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    with np.load(OFFICIAL, allow_pickle=False) as file:
+        image, labels = file["image"], file["labels"]
+    finder = ParticleFinder(particle_px=model().particle_px, engine="openvino", eight_bits=True)
+    assert finder(image[None], UNKNOWN).attrs["precision"] == "8 bits"
+    assert (score(labels, finder(image[None], UNKNOWN))["ap0.5"] or 0) >= 0.98
+
+
 def test_the_engines_give_the_same_particles() -> None:
     pytest.importorskip("openvino", reason="openvino is not installed")
     image, _ = balls((200, 230), 32.0)
     maps = [
-        ParticleFinder(particle_px=32, engine=engine, half=False)(image[None], UNKNOWN)
+        ParticleFinder(particle_px=32, engine=engine, half=False, eight_bits=False)(
+            image[None], UNKNOWN
+        )
         for engine in ("torch", "openvino")
     ]
     one, two = (data["particle_map"].values for data in maps)
