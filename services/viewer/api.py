@@ -78,11 +78,11 @@ class Api:
             return held if held and held.seq > after else None
 
         held = await self.state.wait_for(look, wait)
-        return await self._image(request, held) if held else Response(status_code=204)
+        return await self.image(request, held) if held else Response(status_code=204)
 
     async def one_frame(self, request: Request) -> Response:
         """The image of one frame, held or archived."""
-        return await self._image(request, await self.eyes.frame(request))
+        return await self.image(request, await self.eyes.frame(request))
 
     async def latest_result(self, request: Request) -> Response:
         """The newest result, described, or 204 when none is newer than `after`."""
@@ -98,23 +98,29 @@ class Api:
         held = await self.state.wait_for(look, wait)
         if held is None:
             return Response(status_code=204)
-        return await self._described(held, held.message.frames[-1])
+        return await self.described(held, held.message.frames[-1])
 
     async def one_result(self, request: Request) -> Response:
         """The result of one frame, described; `wait` for it where it isn't there yet."""
         held = await self.eyes.result(request, seconds(request))
-        return await self._described(held, place(request)[1])
+        return await self.described(held, place(request)[1])
 
     async def variable(self, request: Request) -> Response:
         """One variable of one frame's result, as bytes."""
         number, name = place(request)[1], request.path_params["variable"]
+        return await self.variable_of(request, await self.eyes.result(request), number, name)
+
+    async def variable_of(
+        self, request: Request, held: Held[Result], number: int, name: str
+    ) -> Response:
+        """One variable of a result, as `request` wants it."""
         form = _form(request)
-        held = await self.eyes.result(request)
         seen = variable(request, held, number, name)
         key = ("variable", name, number, form, tuple(seen.sel.items()))
         return await self.shown.answer(held, key, lambda: asyncio.to_thread(_picture, seen, *form))
 
-    async def _described(self, held: Held[Result], number: int) -> Response:
+    async def described(self, held: Held[Result], number: int) -> Response:
+        """One frame's part of a result."""
         result = held.message
         image = (
             bool(held.archive)
@@ -128,7 +134,8 @@ class Api:
             lambda: asyncio.to_thread(_description, held, number, image),
         )
 
-    async def _image(self, request: Request, held: Held[Frame]) -> Response:
+    async def image(self, request: Request, held: Held[Frame]) -> Response:
+        """The image of a frame, as `request` wants it."""
         form = _form(request)
         channel = choice(request, "channel", tuple(held.message.channels))
         size = self.eyes.calibration(held).get("pixel_size_nm")

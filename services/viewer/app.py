@@ -25,6 +25,7 @@ from .export import Export
 from .guard import Guard
 from .health import Health
 from .history import History
+from .line import Line
 from .notices import Notices
 from .openapi import OpenApi
 from .past import Past
@@ -79,8 +80,10 @@ def create_app(
         del request
         return json_answer({"name": name, "version": __version__})
 
+    eyes = Eyes(state, past or Past(None))
+    shown = Api(state, eyes, Pictures(state.memory // 4))
     api = [
-        *_looking(state, past or Past(None)),
+        *_looking(eyes, shown),
         *CalibrationApi(state, act).routes(),
         *SteeringApi(state, steer).routes(),
         *Control(state, choose, analysis).routes(),
@@ -93,6 +96,7 @@ def create_app(
             Route("/metrics", figures),
             Route("/api/v1/about", about),
             WebSocketRoute("/api/v1/notices", Notices(state).answer),
+            WebSocketRoute("/api/v1/line", Line(shown).answer),
             Mount("/api/v1", routes=[*api, *OpenApi(api).routes()]),
             Mount("/", page),
         ],
@@ -103,14 +107,8 @@ def create_app(
     )
 
 
-def _looking(state: ViewState, past: Past) -> list[Route]:
+def _looking(eyes: Eyes, shown: Api) -> list[Route]:
     """What there is to look at under /api/v1."""
-    eyes, shown = Eyes(state, past), Pictures(state.memory // 4)
-    parts = (
-        Api(state, eyes, shown),
-        History(state, past),
-        Values(eyes),
-        Health(state),
-        Export(eyes),
-    )
+    state = eyes.state
+    parts = (shown, History(state, eyes.past), Values(eyes), Health(state), Export(eyes))
     return [route for part in parts for route in part.routes()]

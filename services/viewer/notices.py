@@ -14,7 +14,7 @@ from .state import ViewState
 EVERY = 0.5
 """Seconds between notices when nothing is new."""
 SOONEST = 1 / 15
-"""Seconds between notices at the least."""
+"""Seconds between notices at the least; a page may ask for fewer by `?every=SECONDS`."""
 PATIENCE = 10.0
 """A page that takes no notice for so many seconds is cut."""
 MOST = 200
@@ -35,7 +35,7 @@ class Notices:
             return
         await socket.accept()
         self.state.viewers += 1
-        sending = asyncio.ensure_future(self._send(socket))
+        sending = asyncio.ensure_future(self._send(socket, _every(socket)))
         hearing = asyncio.ensure_future(_until_gone(socket))
         try:
             await asyncio.wait({sending, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -45,7 +45,7 @@ class Notices:
                 task.cancel()
             await asyncio.gather(sending, hearing, return_exceptions=True)
 
-    async def _send(self, socket: WebSocket) -> None:
+    async def _send(self, socket: WebSocket, every: float) -> None:
         while True:
             sent = self._marks()
             text = self._text()
@@ -54,7 +54,7 @@ class Notices:
                 await asyncio.wait_for(socket.send_text(text), PATIENCE)
             except (TimeoutError, RuntimeError, WebSocketDisconnect):
                 return
-            await asyncio.sleep(max(0.0, SOONEST - (time.monotonic() - began)))
+            await asyncio.sleep(max(0.0, every - (time.monotonic() - began)))
             await self.state.wait_for(lambda: self._marks() != sent or None, EVERY)  # noqa: B023
 
     def _text(self) -> str:
@@ -73,3 +73,12 @@ async def _until_gone(socket: WebSocket) -> None:
     """Read and forget whatever the page says, until it goes."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
+
+
+def _every(socket: WebSocket) -> float:
+    """How long the page wants to be left alone between two notices."""
+    said = dict(socket.query_params).get("every", "")
+    try:
+        return min(EVERY, max(SOONEST, float(said)))
+    except ValueError:
+        return SOONEST

@@ -32,6 +32,7 @@ class Server:
                 app,
                 ws="websockets-sansio",
                 ws_max_size=1 << 16,
+                ws_per_message_deflate=False,  # pictures shrink little and cost much
                 lifespan="off",
                 access_log=False,
                 log_level="warning",  # at `info` it writes addresses, and a token may be in one

@@ -5,11 +5,12 @@ import { read, techniqueOf, write, type Layout } from './data/layout';
 import { sane, SCALES, type Look } from './data/looks';
 import type { Measured } from './data/measure';
 import { EMPTY, keyOf, useShown, type Shown, type Want } from './data/shown';
+import { FIRST } from './data/sharp';
 import { useTime, type Spot, type Time } from './data/time';
 import { follow, viewsOf, type Selection, type Views } from './data/views';
 import { askPicture, type Picture, type ResultDoc } from './data/wire';
 import { Panels } from './panels/Panels';
-import { queryOf } from './panels/PicturePanel';
+import { CLOSE, queryOf } from './panels/PicturePanel';
 import { SceneContext, TOOLS, useSceneStore, type Scene, type Tool } from './scene';
 import type { Change, Settings, Theme } from './settings';
 import { TimeBar } from './TimeBar';
@@ -45,6 +46,7 @@ export const Desk = memo(function Desk(props: Props) {
   const [slices, setSlices] = useState<Record<string, number>>({});
   const [cursor, setCursor] = useState<number>();
   const [wants, want] = useWants();
+  const [sharp, setSharp] = useSharp();
   const latest = useRef<Shown>(EMPTY);
   const time = useTime(spot, onSpot, run, () => latest.current);
   const technique = techniqueOf(analysis ?? latest.current.result?.analysis ?? analysed);
@@ -53,7 +55,9 @@ export const Desk = memo(function Desk(props: Props) {
     [settings.looks, technique],
   );
   const exact = (!time.live && !time.playing) || pinned !== undefined;
-  const imageQuery = queryOf(look(''), exact || look('').scale === 'log');
+  // codes are even steps, of which logarithms leave few
+  const values = exact || look('').scale === 'log';
+  const imageQuery = queryOf(look(''), values, exact ? CLOSE : sharp(''));
   const image = useMemo((): Want => ({ variable: '', query: imageQuery }), [imageQuery]);
   const wishes = useMemo(
     () => ({ moment: time.moment, analysis, image, wants }),
@@ -73,7 +77,7 @@ export const Desk = memo(function Desk(props: Props) {
   const acts = useMemo(() => actsOf(now, latest, change, setSlices, setPinned), [change]);
   const scene: Scene = {
     ...{ shown, views, time, theme, settings, change, mayChange, selection, select, hidden },
-    ...{ cursor, setCursor, look, exact, slices, want, tool, setTool, measured, measure, pinned, history },
+    ...{ cursor, setCursor, look, exact, slices, want, sharp, setSharp, tool, setTool, measured, measure, pinned, history },
     ...acts,
   };
   const store = useSceneStore(scene);
@@ -125,7 +129,7 @@ function actsOf(
 /** The frame on the screen with true values, to compare others with. */
 async function pin(image: Picture, query: string): Promise<Picture> {
   if (!image.coded) return image;
-  const exact = query.replace('enc=u8', 'enc=f32').replace('size=1024', 'size=2048');
+  const exact = query.replace('enc=u8', 'enc=f32').replace(/size=\d+/, `size=${CLOSE}`);
   const place = `api/v1/frames/${encodeURIComponent(image.run)}/${image.frame}`;
   return (await askPicture(`${place}?${exact}`)) ?? image;
 }
@@ -149,6 +153,22 @@ function useWants(): [Want[], (want: Want) => () => void] {
     };
   }, []);
   return [wants, want];
+}
+
+/** How sharp panels want their pictures; the sharpest wins where several show the same. */
+function useSharp(): [Scene['sharp'], Scene['setSharp']] {
+  const [sizes, setSizes] = useState<Record<string, number>>({});
+  const panels = useRef(new Map<string, { variable: string; size: number }>());
+  const setSharp = useCallback((panel: string, variable: string, size: number | undefined) => {
+    // a panel that goes leaves its size: it may be back in a moment
+    if (size === undefined) return void panels.current.delete(panel);
+    panels.current.set(panel, { variable, size });
+    const all = [...panels.current.values()].filter((one) => one.variable === variable);
+    const most = Math.max(...all.map((one) => one.size));
+    setSizes((now) => (now[variable] === most ? now : { ...now, [variable]: most }));
+  }, []);
+  const sharp = useCallback((variable: string) => sizes[variable] ?? FIRST, [sizes]);
+  return [sharp, setSharp];
 }
 
 function useHistory(result: ResultDoc | undefined): History {

@@ -39,6 +39,10 @@ export interface Scene {
   setSlice: (dim: string, index: number) => void;
   /** Tells that a picture is wanted as long as the panel is there. */
   want: (want: Want) => () => void;
+  /** How many pixels the longer side of a variable's pictures should have. */
+  sharp: (variable: string) => number;
+  /** Tells how many a panel shows; undefined when it is gone. */
+  setSharp: (panel: string, variable: string, size: number | undefined) => void;
   tool: Tool;
   setTool: (tool: Tool) => void;
   measured: Measured | undefined;

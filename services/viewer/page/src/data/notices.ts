@@ -4,10 +4,8 @@ import { askJson, Refused, type Notice } from './wire';
 
 export type Link = 'joining' | 'joined' | 'lost' | 'strange';
 
-/** The newest notice, for who pulls pictures: it does not wait until the page drew the words. */
-export const newest: { notice: Notice | undefined } = { notice: undefined };
-/** The words of notices are drawn no more often. */
-const WORDS_MS = 250;
+/** Words are read: no more often. */
+const EVERY_S = 0.25;
 
 /** Listens to the service's notices; joins again by itself. */
 export function useNotices(): { notice: Notice | undefined; at: number; link: Link } {
@@ -20,28 +18,17 @@ export function useNotices(): { notice: Notice | undefined; at: number; link: Li
   useEffect(() => {
     let socket: WebSocket | undefined;
     let timer = 0;
-    let later = 0;
-    let drawn = false;
-    let at = 0;
     let tries = 0;
     let over = false;
 
-    function draw(): void {
-      later = 0;
-      drawn = true;
-      setHeard({ notice: newest.notice, at });
-    }
-
     function join(): void {
-      const there = new URL('api/v1/notices', document.baseURI);
+      const there = new URL(`api/v1/notices?every=${EVERY_S}`, document.baseURI);
       there.protocol = there.protocol.replace('http', 'ws');
       socket = new WebSocket(there);
       socket.onmessage = (event) => {
         tries = 0;
         setLink('joined');
-        newest.notice = JSON.parse(String(event.data)) as Notice;
-        at = performance.now();
-        if (!later) later = window.setTimeout(draw, drawn ? WORDS_MS : 0);
+        setHeard({ notice: JSON.parse(String(event.data)) as Notice, at: performance.now() });
       };
       socket.onclose = () => {
         if (over) return;
@@ -65,7 +52,6 @@ export function useNotices(): { notice: Notice | undefined; at: number; link: Li
     return () => {
       over = true;
       window.clearTimeout(timer);
-      window.clearTimeout(later);
       socket?.close();
     };
   }, []);

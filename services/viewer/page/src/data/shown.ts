@@ -1,7 +1,7 @@
 /** What is on the screen: fetched when the last of it was presented, so that nothing queues. */
 import { useEffect, useRef, useState } from 'react';
-import { askJson, askPicture, Refused, type Picture, type Place, type ResultDoc } from './wire';
-import { newest as heard } from './notices';
+import { Line } from './line';
+import { askJson, askPicture, Refused, type Picture, type ResultDoc } from './wire';
 import { words } from '../words';
 
 /** A picture that a panel wants: of a variable of the result, or ('') the raw image. */
@@ -34,8 +34,6 @@ export interface Wishes {
 export const keyOf = ({ variable, query }: Want) => `${variable}?${query}`;
 
 const SOONEST_MS = 1000 / 15;
-/** Without a result for so long, the image goes on without waiting for one. */
-const PATIENCE_MS = 2000;
 export const EMPTY: Shown = { image: undefined, result: undefined, pictures: {}, problem: undefined };
 
 type Latest = () => { wishes: Wishes; shown: Shown };
@@ -46,9 +44,12 @@ export function useShown(wishes: Wishes, onPresented: (shown: Shown) => void): S
   const latest = useRef({ wishes, shown, onPresented });
   latest.current = { wishes, shown, onPresented };
 
+  const line = useRef<Line>();
+
   useEffect(() => {
     let over = false;
-    const puller = new Puller(() => latest.current);
+    line.current = new Line();
+    const puller = new Puller(() => latest.current, line.current);
 
     async function turn(): Promise<void> {
       const { shown, wishes } = latest.current;
@@ -78,60 +79,55 @@ export function useShown(wishes: Wishes, onPresented: (shown: Shown) => void): S
     void loop();
     return () => {
       over = true;
+      line.current?.close();
     };
   }, []);
+  useEffect(() => line.current?.wake(), [wishes]);
 
   return shown;
 }
 
 /** Decides what to fetch next. */
 class Puller {
-  private resultAt = Number.NEGATIVE_INFINITY;
   /** A moment that was tried, so that what isn't there is not asked for again and again. */
   private tried: Moment | undefined;
 
-  constructor(private readonly latest: Latest) {}
+  constructor(
+    private readonly latest: Latest,
+    private readonly line: Line,
+  ) {}
 
   async next(): Promise<Shown> {
     const { wishes, shown } = this.latest();
-    const next = wishes.moment ? await this.past(wishes.moment) : await this.live();
-    return next === shown ? completed(shown, wishes) : next;
+    const next = wishes.moment ? await this.past(wishes.moment) : shown;
+    const whole = next === shown ? await completed(shown, wishes) : next;
+    return whole === shown && !wishes.moment ? this.live() : whole;
   }
 
   private async live(): Promise<Shown> {
     const { wishes, shown } = this.latest();
-    const { notice } = heard;
+    const { analysis, image, wants } = wishes;
     this.tried = undefined;
-    if (!notice) return shown;
-    const grown = notice.grown?.find(({ analysis }) => analysis === wishes.analysis);
-    const place = grown ?? notice.result;
-    if (place && isNews(place, shown.result, wishes.analysis)) {
-      const result = await newestResult(wishes.analysis);
-      if (result && (result.seq !== shown.result?.seq || result.analysis !== shown.result.analysis)) {
-        this.resultAt = performance.now();
-        return this.withResult(result);
-      }
+    const same = analysis === undefined || analysis === shown.result?.analysis;
+    const after = {
+      result: (same && shown.result?.seq) || 0,
+      frame: shown.image?.seq ?? 0,
+      run: shown.image?.run,
+      number: shown.image?.frame,
+    };
+    const news = await this.line.ask(after, {
+      ...{ analysis, image: image.query },
+      wants: wants.map(({ variable, query }) => [variable, query]),
+    });
+    if (!news) return shown;
+    const found = asked(news.image, image) ?? shown.image;
+    if (!news.result) {
+      const goesOn = shown.result?.run === found?.run;
+      return { ...(goesOn ? shown : EMPTY), image: found, problem: undefined };
     }
-    const quiet = performance.now() - this.resultAt > PATIENCE_MS;
-    const fresh = notice.frame && notice.frame.seq !== shown.image?.seq;
-    const foreign = shown.image && shown.image.run !== notice.frame?.run;
-    return fresh && (quiet || foreign || !shown.result) ? this.withNewest() : shown;
-  }
-
-  private async withResult(result: ResultDoc): Promise<Shown> {
-    const { wishes, shown } = this.latest();
-    const later = shown.image && shown.image.run === result.run && shown.image.frame > result.frame;
-    const image = result.image && !later ? imageOf(result, wishes) : undefined;
-    const [pictures, found] = await Promise.all([picturesOf(result, wishes.wants, {}), image]);
-    return { image: found ?? shown.image ?? (await newest(wishes)), result, pictures, problem: undefined };
-  }
-
-  private async withNewest(): Promise<Shown> {
-    const { wishes, shown } = this.latest();
-    const image = await newest(wishes);
-    if (!image) return shown;
-    const same = shown.result?.run === image.run;
-    return same ? { ...shown, image, problem: undefined } : { ...EMPTY, image };
+    const pictures = wants.map((want) => [keyOf(want), news.pictures.get(keyOf(want)) ?? null] as const);
+    const there = pictures.filter(([, picture], i) => picture || hrefOf(news.result, wants[i] as Want));
+    return { image: found, result: news.result, pictures: Object.fromEntries(there), problem: undefined };
   }
 
   private async past(moment: Moment): Promise<Shown> {
@@ -154,12 +150,6 @@ function isRun({ image, result }: Shown, run: string): boolean {
   return image?.run === run || (result?.id === run && result.run === image?.run);
 }
 
-/** Whether the service has something else than what is shown (it counts anew after a restart). */
-function isNews(place: Place, shown: ResultDoc | undefined, analysis: string | undefined): boolean {
-  if (!shown || place.seq !== shown.seq) return true;
-  return analysis !== undefined && analysis !== shown.analysis;
-}
-
 /** What is shown with what is wanted of it now: contrast, layers and panels change while it stays. */
 async function completed(shown: Shown, wishes: Wishes): Promise<Shown> {
   const { image, result, pictures } = shown;
@@ -177,25 +167,11 @@ async function completed(shown: Shown, wishes: Wishes): Promise<Shown> {
   return { ...shown, image: same, pictures: all };
 }
 
-async function newestResult(analysis: string | undefined): Promise<ResultDoc | undefined> {
-  const of = analysis === undefined ? '' : `?analysis=${encodeURIComponent(analysis)}`;
-  try {
-    return await askJson<ResultDoc>(`api/v1/results/latest${of}`);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // 204: nothing yet
-    throw error;
-  }
-}
-
 async function resultOf(moment: Moment, analysis: string | undefined): Promise<ResultDoc | undefined> {
   const of = analysis === undefined ? '' : `?analysis=${encodeURIComponent(analysis)}`;
   return unlessGone(() =>
     askJson<ResultDoc>(`api/v1/results/${encodeURIComponent(moment.run)}/${moment.frame}${of}`),
   );
-}
-
-async function newest({ image }: Wishes): Promise<Picture | undefined> {
-  return asked(await askPicture(`api/v1/frames/latest?${image.query}`), image);
 }
 
 function imageOf(moment: Moment, { image }: Wishes): Promise<Picture | undefined> {

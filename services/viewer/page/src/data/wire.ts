@@ -172,7 +172,7 @@ export interface Picture {
   x: Axis;
 }
 
-const TYPES: Record<string, { new (buffer: ArrayBuffer): Numbers }> = {
+const TYPES: Record<string, { new (buffer: ArrayBuffer, at: number, length: number): Numbers; BYTES_PER_ELEMENT: number }> = {
   '|u1': Uint8Array,
   '|i1': Int8Array,
   '<u2': Uint16Array,
@@ -234,15 +234,22 @@ export async function decide(wish: {
 export async function askPicture(address: string): Promise<Picture | undefined> {
   const answer = await ask(address);
   if (answer.status === 204) return undefined;
-  const Kind = TYPES[answer.headers.get('x-dtype') ?? ''];
-  if (!Kind) {
-    throw new Refused(415, `the page can't read numbers of type ${answer.headers.get('x-dtype')}`);
-  }
-  return pictureOf(answer.headers, new Kind(await answer.arrayBuffer()), address);
+  const bytes = await answer.arrayBuffer();
+  return pictureOf(answer.headers, numbersIn(answer.headers, bytes, 0, bytes.byteLength), address);
+}
+
+/** What a header is found by: `Headers`, or a map of them. */
+type Heads = { get: (name: string) => string | null | undefined };
+
+/** The numbers that lie in a message, by the type that its headers tell. */
+export function numbersIn(headers: Heads, bytes: ArrayBuffer, at: number, length: number): Numbers {
+  const Kind = TYPES[headers.get('x-dtype') ?? ''];
+  if (!Kind) throw new Refused(415, `the page can't read numbers of type ${headers.get('x-dtype')}`);
+  return new Kind(bytes, at, length / Kind.BYTES_PER_ELEMENT);
 }
 
 /** What the headers of an answer say of its numbers. */
-export function pictureOf(headers: Headers, data: Numbers, address: string): Picture {
+export function pictureOf(headers: Heads, data: Numbers, address: string): Picture {
   const head = (name: string) => headers.get(`x-${name}`) ?? '';
   const number = (name: string) => Number.parseFloat(head(name));
   const shape = (name: string) => head(name).split(',').map(Number);

@@ -1,8 +1,9 @@
 /** A picture over axes in true units, with zoom, layers of classes and SVG above it. */
-import { useMemo, type ReactNode } from 'react';
+import { useEffect, useMemo, type ReactNode } from 'react';
 import type { Look } from '../data/looks';
 import type { Axis, Picture } from '../data/wire';
-import { Stage, type Point } from './Stage';
+import { sizeFor } from '../data/sharp';
+import { Stage, useStage, type Point } from './Stage';
 import { Values } from './Values';
 
 export type { Point } from './Stage';
@@ -21,6 +22,8 @@ interface Props {
   onDraw?: (from: Point, to: Point, done: boolean) => void;
   onPoint: (point: Point | undefined) => void;
   onPick?: (point: Point) => void;
+  /** Hears how many pixels the longer side of the picture should have, as it is shown. */
+  onSharp: (size: number) => void;
   /** Canvases above the values. */
   above?: ReactNode;
   /** SVG above all. */
@@ -49,10 +52,22 @@ export function Raster(props: Props) {
           </>
         }
       >
+        <Sharpness picture={picture} onSharp={props.onSharp} />
         {children}
       </Stage>
     </div>
   );
+}
+
+/** Tells how many pixels are worth having at this zoom, on this screen. */
+function Sharpness({ picture, onSharp }: { picture: Picture; onSharp: (size: number) => void }) {
+  const { ax, ay } = useStage();
+  const { x, y, shape, full } = picture;
+  const sides = [Math.abs(ax * x.step) * shape[1], Math.abs(ay * y.step) * shape[0]];
+  const length = Math.max(...sides) * (window.devicePixelRatio || 1);
+  const size = sizeFor(Math.max(...full), length);
+  useEffect(() => onSharp(size), [size, onSharp]);
+  return null;
 }
 
 /** The outer edges of the first and last pixel; the same array as long as they stay. */

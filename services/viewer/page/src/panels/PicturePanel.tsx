@@ -1,5 +1,5 @@
 /** A picture over two axes, with all that the result says about the same axes above it. */
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useId, useMemo, useState } from 'react';
 import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
 import type { Measured } from '../data/measure';
@@ -21,13 +21,16 @@ import { ColourScale, Readout } from './Readout';
 
 const USED = [
   ...(['shown', 'views', 'settings', 'change', 'select', 'hidden', 'cursor', 'setCursor', 'look', 'setLook'] as const),
-  ...(['exact', 'slices', 'tool', 'measured', 'measure', 'pinned'] as const),
+  ...(['exact', 'slices', 'tool', 'measured', 'measure', 'pinned', 'sharp', 'setSharp'] as const),
 ] as const;
 type Used = Pick<Scene, (typeof USED)[number]>;
 
+/** A picture to look at closely. */
+export const CLOSE = 2048;
+
 /** How a picture is asked for: 8-bit codes within the window, or true values. */
-export function queryOf(look: Look, exact: boolean, slices: [string, number][] = []): string {
-  const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: exact ? '2048' : '1024' });
+export function queryOf(look: Look, exact: boolean, size: number, slices: [string, number][] = []): string {
+  const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: String(size) });
   if (look.locked) query.set('limits', look.locked.join(','));
   else query.set('percentiles', look.percentiles.join(','));
   for (const [dim, index] of slices) query.append('sel', `${dim}:${index}`);
@@ -47,7 +50,7 @@ export function PicturePanel(props: {
   const look = scene.look(variable);
   const extra = named?.variable.dims.slice(0, -2) ?? [];
   const slices = extra.map((dim): [string, number] => [dim, scene.slices[dim] ?? 0]);
-  const asked = usePicture(named?.name, queryOf(look, scene.exact, slices));
+  const asked = usePicture(named?.name, queryOf(look, scene.exact, scene.exact ? CLOSE : scene.sharp(variable), slices));
   const kept = useLast(asked, variable);
   const picture = named ? kept : scene.shown.image;
   const [point, setPoint] = useState<Point>();
@@ -57,6 +60,10 @@ export function PicturePanel(props: {
   const [draft, setDraft] = useState<Measured>();
   const draw = useDraw(scene, variable, picture, setDraft);
   const shape = draft ?? scene.measured;
+  const panel = useId();
+  const { setSharp } = scene;
+  const onSharp = useCallback((size: number) => setSharp(panel, variable, size), [setSharp, panel, variable]);
+  useEffect(() => () => setSharp(panel, variable, undefined), [setSharp, panel, variable]);
   const central = picture && reciprocal(picture.x.units) !== undefined;
   const minus = !variable && scene.pinned && fits(scene.pinned, picture) ? scene.pinned : undefined;
   const hover = (at: Point | undefined) => {
@@ -111,6 +118,7 @@ export function PicturePanel(props: {
           label={words.pictureOf(title, picture.frame, picture.run)}
           onDraw={draw}
           onPoint={hover}
+          onSharp={onSharp}
           onPick={(at) => pick(scene, rowMaps, dims, variable, picture, at)}
           above={
             map &&
