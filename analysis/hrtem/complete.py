@@ -19,7 +19,7 @@ from .detect import Optics, Reflections, Spectra
 from .envelopes import envelopes_within
 from .grains import Grains
 from .lattice import LOCAL, errors, lattices
-from .lens import Flipped
+from .lens import Restored
 from .peaks import SLACK
 from .refine import Refined, glance, k_sigma, refine
 from .regions import Regions, bounds
@@ -61,7 +61,7 @@ def complete(
     known: Candidates,
     spectra: list[Spectra],
     optics: Optics,
-    flipped: Flipped | None = None,
+    restored: Restored | None = None,
 ) -> tuple[Reflections, np.ndarray, Grains]:
     """Look for the missing reflections of each lattice, then put all on their lattices.
 
@@ -74,7 +74,7 @@ def complete(
         above = np.log(LOOKS * len(nodes.k) / optics.false_alarms) + SLACK
         likely = glance(view, *_where(found, nodes), *_how(spectra, optics)) > above / 2
         found, grain, grains = _add(
-            view, found, grain, grains, nodes.keep(likely), above, spectra, optics, flipped
+            view, found, grain, grains, nodes.keep(likely), above, spectra, optics, restored
         )
     return _settle(found, grain, grains, known), grain, grains
 
@@ -141,10 +141,10 @@ def _add(
     above: float,
     spectra: list[Spectra],
     optics: Optics,
-    flipped: Flipped | None,
+    restored: Restored | None,
 ) -> tuple[Reflections, np.ndarray, Grains]:
     """Measure at the nodes; what exceeds the threshold for so many places joins the grain."""
-    fine = refine(view, *_where(found, nodes), *_how(spectra, optics), flipped)
+    fine = refine(view, *_where(found, nodes), *_how(spectra, optics), restored)
     moved = np.hypot(fine.ky - nodes.k.imag, fine.kx - nodes.k.real)
     good = (fine.snr > above) & (moved < np.hypot(ASTRAY / fine.length, nodes.sigma))
     rows = np.flatnonzero(good)
@@ -181,6 +181,7 @@ def _join(
         _beside(at, parent, peak),
         found.plane,
         np.concatenate([found.noise, noise]),
+        found.along,
     )
 
 

@@ -10,8 +10,9 @@ from .background import Background, Rings, azimuthal, ring_background, rings
 from .components import Sightings, join, link
 from .crop import View
 from .envelopes import BLUR, Plane, envelopes, plane
+from .gather import ALONG, UNDONE
 from .groups import overlaps
-from .lens import Flipped
+from .lens import Restored
 from .network import CANDIDATE, second_look, thresholds
 from .peaks import Tally, find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
 from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
@@ -65,6 +66,8 @@ class Reflections:
     plane: Plane
     noise: np.ndarray
     """Mean square envelope that noise leaves."""
+    along: float = ALONG
+    """Shift along k that the lens leaves, over the width of a spot."""
 
     def __len__(self) -> int:
         return len(self.ky)
@@ -148,7 +151,7 @@ def detect(
     single: float,
     spectra: list[Spectra],
     optics: Optics,
-    flipped: Flipped | None = None,
+    restored: Restored | None = None,
 ) -> Reflections:
     """Link the sightings, find their regions, and measure each in a window matched to it."""
     label = link(seen, single)
@@ -161,8 +164,8 @@ def detect(
     source = plane(view, optics.windows[0] / 8, BLUR * optics.windows[0])
     noise = spectra[0].background.at(seen.y[best], seen.x[best], ky, kx) * source.noise_gain
     power = envelopes(source, ky, kx, optics.workers)
-    if flipped is not None:
-        _sharpen(power, source, ky, kx, flipped, optics)
+    if restored is not None:
+        _sharpen(power, source, ky, kx, restored, optics)
     support = draw_support(
         label,
         seen.y[used],
@@ -173,7 +176,7 @@ def detect(
     )
     found = regions(power, noise, support, source.pixel)
     ky, kx = ky[found.component], kx[found.component]
-    return settle(view, found, ky, kx, spectra, source, optics, flipped)
+    return settle(view, found, ky, kx, spectra, source, optics, restored)
 
 
 def _sharpen(
@@ -181,17 +184,17 @@ def _sharpen(
     source: Plane,
     ky: np.ndarray,
     kx: np.ndarray,
-    flipped: Flipped,
+    restored: Restored,
     optics: Optics,
 ) -> None:
-    """Take the envelopes of the flipped image where they stand higher, in place.
+    """Take the envelopes of the restored image where they stand higher, in place.
 
     A lens that splits a spot carries its fringes to two sides of the grain.
     """
-    rows = np.flatnonzero(flipped.split(ky, kx, np.full(len(ky), SPREAD / optics.windows[0])))
+    rows = np.flatnonzero(restored.split(ky, kx, np.full(len(ky), SPREAD / optics.windows[0])))
     if not rows.size:
         return
-    other = plane(flipped.view, optics.windows[0] / 8, source.blur)
+    other = plane(restored.view, optics.windows[0] / 8, source.blur)
     sharp = envelopes(other, ky[rows], kx[rows], optics.workers)
     better = sharp.max(axis=(1, 2)) > power[rows].max(axis=(1, 2))
     power[rows[better]] = sharp[better]
@@ -205,7 +208,7 @@ def settle(
     spectra: list[Spectra],
     source: Plane,
     optics: Optics,
-    flipped: Flipped | None,
+    restored: Restored | None,
 ) -> Reflections:
     """Refine k on each region; drop what noise explains and what was found twice."""
     limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
@@ -216,7 +219,7 @@ def settle(
         (ky, kx),
         limits,
         spectra[-1].background,
-        flipped,
+        restored,
     )
     sign = np.where((fine.kx < 0) | ((fine.kx == 0) & (fine.ky < 0)), -1.0, 1.0)
     ky, kx = fine.ky * sign, fine.kx * sign
@@ -234,6 +237,7 @@ def settle(
         found.keep(good),
         source,
         (local * source.noise_gain)[good],
+        ALONG if restored is None else UNDONE,
     )
 
 

@@ -18,7 +18,7 @@ from .gather import Prior
 from .ghost import Ghost, ghost
 from .grains import Grains, name_grains
 from .groups import group
-from .lens import Flipped, flip, lens_of
+from .lens import Restored, lens_of, restore
 from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
 from .orientation import Orientation, orientations
 from .regions import union
@@ -124,14 +124,14 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     twice = ghost(view, limits.k_min, limits.k_max, limits.workers)
     if twice is not None:
         limits = replace(limits, false_alarms=limits.false_alarms * FRINGED)
-    flipped = _flipped(view, power) if limits.calibrated and twice is None else None
+    restored = _undone(view, power) if limits.calibrated and twice is None else None
     seen, spectra, single = look(view, limits.optics)
-    found = detect(view, seen, single, spectra, limits.optics, flipped)
+    found = detect(view, seen, single, spectra, limits.optics, restored)
     grain = group(found.regions.mask)
     inside = _inside(view, found, grain, grid, limits)
     grain, grains = name_grains(found, grain, known, limits.prior, limits.calibrated)
     found, grain, grains = complete(
-        view, found, grain, grains, known, spectra, limits.optics, flipped
+        view, found, grain, grains, known, spectra, limits.optics, restored
     )
     at = grain_map(strengths(found, grain, len(grains)), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
@@ -165,10 +165,10 @@ def _doubt(twice: Ghost, limits: Limits) -> str:
     )
 
 
-def _flipped(view: View, power: np.ndarray) -> Flipped | None:
+def _undone(view: View, power: np.ndarray) -> Restored | None:
     """The image with the signs of its lens turned back; None where no lens is seen."""
     lens = lens_of(view, power)
-    return None if lens is None else flip(view, lens)
+    return None if lens is None else restore(view, lens)
 
 
 def _check_field(shape: tuple[int, ...], limits: Limits) -> None:

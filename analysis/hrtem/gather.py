@@ -13,6 +13,8 @@ MOST = 24
 """Spots of a group that are looked at."""
 ACROSS, ALONG = 0.05, 0.2
 """Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
+UNDONE = 0.12
+"""The same along k, where what the lens did is undone."""
 STEEP = 4.5
 """1/nm from which the transfer function is as steep as a spot is wide."""
 
@@ -39,6 +41,8 @@ class Prior:
     """The same for the angle between the axes, radian."""
     sheared: float = 0.0
     """Shear that is known of: spots are straightened by it."""
+    along: float = ALONG
+    """Shift of a spot along k over its width."""
 
     @property
     def grid(self) -> Spread:
@@ -102,5 +106,5 @@ def _errors(
     which grows with k, shifts it along k by a part of that.
     """
     other = sigma**2 + (prior.distortion * np.abs(k)) ** 2
-    slope = np.minimum((np.abs(k) / STEEP) ** 2, 1.0)
-    return np.sqrt(other + (ACROSS / size) ** 2), np.sqrt(other + (ALONG * slope / size) ** 2)
+    along = prior.along * np.minimum((np.abs(k) / STEEP) ** 2, 1.0)
+    return np.sqrt(other + (ACROSS / size) ** 2), np.sqrt(other + (along / size) ** 2)

@@ -100,6 +100,7 @@ def name_grains(
     if not len(found):
         return grain, _nothing(len(known.phases))
     k = sheared(found.kx + 1j * found.ky, Correction(shear=prior.sheared))
+    prior = replace(prior, along=found.along)
     spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
     if not calibrated:
         return grain, _table(spots.row, _unknown(spots, len(known.phases)), grain)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .candidates import Candidates
 from .detect import Reflections
-from .gather import ALONG, STEEP
+from .gather import STEEP
 from .grains import ZONE, Grains
 from .phases import Phase
 
@@ -60,7 +60,7 @@ class Lattice:
 def errors(found: Reflections) -> np.ndarray:
     """Standard error of each component of k, the lens' shift included."""
     k = np.hypot(found.ky, found.kx)
-    shift = SHIFT + ALONG / 2 * np.minimum((k / STEEP) ** 2, 1)
+    shift = SHIFT + found.along / 2 * np.minimum((k / STEEP) ** 2, 1)
     return np.asarray(np.hypot(found.sigma, shift / found.diameter))
 
 

@@ -1,8 +1,8 @@
 """What the lens did: the phase of its transfer function, read off the Thon rings of the image.
 
-Beyond the first zero of sin(chi) neighbouring frequencies have opposite signs, which splits the
-spot of a small grain and carries its fringes off. Turning the signs back (phase flipping) undoes
-that, and leaves the power of noise as it is at every frequency.
+The slope of sin(chi) across the spot of a small grain moves the spot, and beyond the first zero,
+where neighbouring frequencies have opposite signs, splits it and carries its fringes off to both
+sides. Wiener's filter sin(chi) / (sin(chi)^2 + NOISE) undoes that as far as noise lets it.
 chi: Kirkland, Advanced Computing in Electron Microscopy (2010), chapter 3.
 """
 
@@ -33,7 +33,7 @@ SECTORS = 12
 ENOUGH = 300_000
 """Bins that tell the rings well enough."""
 ROWS = 32
-"""Rows whose signs are turned at a time: they stay in the cache."""
+"""Rows of a spectrum that are filtered at a time: they stay in the cache."""
 LOWEST, HIGHEST = 2.0, 8.3
 """1/nm. Below, the edges of the specimen shine."""
 SMOOTH = 5
@@ -48,6 +48,14 @@ CONTRARY = -0.12
 """... and below which they are others than these."""
 BANDS = 2
 """Neighbouring bands, at least, in which they must be seen."""
+NOISE = 0.1
+"""Power that does not pass the lens over that of what does, about, where it passes best."""
+HARMONICS = 6
+"""Terms of the means over a spot."""
+LEAST = 0.02
+"""... and what they are at least."""
+HANN = 1 / np.sqrt(3)
+"""Standard deviation along one direction of the power of a Hann window, over 1 / length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +68,30 @@ class Lens:
     highest: float
     """1/nm: the fit is good up to here, half a band beyond the last ring that is seen."""
 
-    def sign(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
-        """Whether sin(chi) is negative at frequencies in 1/nm; as at `highest` beyond it."""
+    def phase(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+        """Chi at frequencies in 1/nm; as at `highest` beyond it."""
         squared = np.asarray(kx * kx + ky * ky)
         near = np.minimum(squared, self.highest**2)
         inward = near / np.maximum(squared, 1e-12)
-        half = _chi(self.numbers, near, (kx * kx - ky * ky) * inward, 2 * kx * ky * inward)
-        half *= 0.5 / np.pi
-        half -= np.floor(half)
-        return np.asarray(half >= 0.5)
+        return _chi(self.numbers, near, (kx * kx - ky * ky) * inward, 2 * kx * ky * inward)
+
+    def sign(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+        """Whether sin(chi) is negative."""
+        return np.asarray(np.sin(self.phase(ky, kx)) < 0)
+
+    def carried(self, k: np.ndarray) -> np.ndarray:
+        """How far fringes of |k| are carried to both sides, nm: the slope of chi over 2 pi.
+
+        Without the astigmatism, and 0 beyond `highest`.
+        """
+        defocus, spherical = self.numbers[:2]
+        slope = WAVELENGTH * k * (defocus + 1e6 * WAVELENGTH**2 * spherical * k * k)
+        return np.where(k < self.highest, np.abs(slope), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Flipped:
-    """An image with the signs of its lens turned back."""
+class Restored:
+    """An image with what its lens did undone by Wiener's filter, of mean square one."""
 
     view: View
     lens: Lens
@@ -85,22 +103,62 @@ class Flipped:
         signs = self.lens.sign(ky[:, None] * steps, kx[:, None] * steps)
         return np.asarray(signs.any(axis=1) & ~signs.all(axis=1))
 
+    def passed(
+        self, ky: np.ndarray, kx: np.ndarray, length: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean over a spot of what lens and filter let pass of an amplitude, and of noise power.
 
-def flip(view: View, lens: Lens) -> Flipped:
-    """Turn back the signs that `lens` gave to the frequencies of `view`."""
+        At frequencies [n, y, 1] and [n, 1, x], in Hann windows of `length` [n]. Both are series
+        in cos(2 n chi), which the slope of chi across the spot damps.
+        """
+        chi = self.lens.phase(ky, kx)
+        middle = tuple(v[:, v.shape[1] // 2, v.shape[2] // 2] for v in (ky, kx))
+        spread = 2 * np.pi * HANN * self.lens.carried(np.hypot(*middle)) / length
+        one = 2 * np.cos(2 * chi)
+        before, wave = np.ones_like(chi), one / 2
+        signal, noise = (np.full_like(chi, c[0]) for c in (_SIGNAL, _POWER))
+        for n in range(1, HARMONICS):
+            part = wave * np.exp(-2 * (n * spread) ** 2)[:, None, None]
+            signal += _SIGNAL[n] * part
+            noise += _POWER[n] * part
+            before, wave = wave, one * wave - before
+        return np.maximum(signal, LEAST), np.maximum(noise, LEAST)
+
+
+def restore(view: View, lens: Lens) -> Restored:
+    """Undo what `lens` did to `view`."""
     ny, nx = view.image.shape
     ky = np.fft.fftfreq(ny, view.pixel[0]).astype(np.float32)[:, None]
     kx = np.fft.rfftfreq(nx, view.pixel[1]).astype(np.float32)[None, :]
     spectrum = view.spectrum.copy()
     for start in range(0, ny, ROWS):
-        part = spectrum[start : start + ROWS]
-        np.negative(part, out=part, where=lens.sign(ky[start : start + ROWS], kx))
+        rows = slice(start, start + ROWS)
+        spectrum[rows] *= _filter(np.sin(lens.phase(ky[rows], kx)))
     if view.there is None:
         image = scipy.fft.irfft2(spectrum, s=(ny, nx))
-        return Flipped(replace(view, image=image, spectrum=spectrum), lens)
+        return Restored(replace(view, image=image, spectrum=spectrum), lens)
     turned = like(spectrum, view.there[1])
     there = (fourier(turned).irfft2(turned, s=(ny, nx)), turned)
-    return Flipped(View(to_host(there[0]), spectrum, view.pixel, view.origin, there), lens)
+    return Restored(View(to_host(there[0]), spectrum, view.pixel, view.origin, there), lens)
+
+
+def _filter(sine: np.ndarray) -> np.ndarray:
+    """Wiener's filter where sin(chi) is `sine`; its square has the mean one over all chi."""
+    weight = sine / (sine * sine + np.float32(NOISE))
+    weight *= np.float32(GAIN)
+    return np.asarray(weight)
+
+
+def _series(values: np.ndarray) -> np.ndarray:
+    """Weights of cos(2 n chi), from `values` equally spaced over half a turn of chi."""
+    terms = np.fft.rfft(values).real / len(values)
+    terms[1:] *= 2
+    return np.asarray(terms[:HARMONICS])
+
+
+GAIN = np.sqrt(2 * NOISE**0.5 * (1 + NOISE) ** 1.5)
+_SINE = np.sin(np.arange(256) * np.pi / 256)
+_SIGNAL, _POWER = _series(_SINE * _filter(_SINE)), _series(_filter(_SINE) ** 2)
 
 
 def lens_of(view: View, power: np.ndarray) -> Lens | None:

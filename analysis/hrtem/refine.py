@@ -1,8 +1,10 @@
 """The exact k of a reflection: discrete-time Fourier transform in a window matched to its region.
 
-What is climbed is power over background. The transfer function of the lens varies across the spot
-of a small grain and moves its maximum by up to half its width; amorphous matter at the same place
-is seen through the same transfer function, so the ratio of the two is nearly free of it.
+The transfer function of the lens varies across the spot of a small grain and moves its maximum by
+up to half its width. Where the lens is known it is undone (Wiener's filter), and what is climbed is
+power over what filter and window let pass: by Cauchy and Schwarz's inequality that is largest at
+the lattice's k, if the window is like the grain. Elsewhere power over background is climbed:
+amorphous matter at the same place is seen through the same transfer function.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ import numpy as np
 
 from .background import Background
 from .crop import View
-from .lens import Flipped
+from .lens import Restored
 
-WINDOW = 7.0
-"""Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.75 D)."""
+WINDOW = 5.6
+"""Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.4 D)."""
 WINDOW_OVER_DIAMETER = WINDOW / 4
 STEPS = 3
 """Times the maximum is looked for; each step spans a third of 1 / length."""
@@ -28,8 +30,9 @@ SPAN = 5
 """Steps of half of 1 / length to each side on which the power is known for the mean shift."""
 CHUNK = 48
 """Windows in memory at a time."""
-SPLIT = 1.5
-"""Reach of a zero of the lens, over 1 / length."""
+LINEAR = 0.6
+"""Strength in the restored image over that in the image as it is from which a spot is one that the
+lens carried there straight; those of second order, which do not follow its phase, are weaker."""
 BLOCKS = 32
 """Blocks along an edge of a window, about."""
 
@@ -59,26 +62,21 @@ def refine(
     k: tuple[np.ndarray, np.ndarray],
     limits: tuple[float, float],
     background: Background,
-    flipped: Flipped | None = None,
+    restored: Restored | None = None,
 ) -> Refined:
     """Climb to the maximum of power over `background` near `k` = (ky, kx).
 
     `place` and `spread` are the (y, x) centres and standard deviations of the regions, `limits`
-    the shortest and longest window. Where a zero of the lens may split the spot it is looked for
-    in the `flipped` image too, and where it is stronger believed: fringes that the lens carried
-    there straight are strongest there, those of second order as they are.
+    the shortest and longest window. The `restored` image is believed, but of spots of second order.
     """
     plain = _refine(view, place, spread, k, limits, background)
-    if flipped is None:
+    if restored is None:
         return plain
-    rows = np.flatnonzero(flipped.split(k[0], k[1], SPLIT / plain.length))
-    if not rows.size:
-        return plain
-    parts = [(v[0][rows], v[1][rows]) for v in (place, spread, k)]
-    other = _refine(flipped.view, parts[0], parts[1], parts[2], limits, background)
-    better = other.snr > plain.snr[rows]
-    for name in ("ky", "kx", "snr"):
-        getattr(plain, name)[rows[better]] = getattr(other, name)[better]
+    other = _refine(restored.view, place, spread, k, limits, background, restored)
+    better = other.snr > LINEAR * plain.snr
+    for name in ("ky", "kx"):
+        getattr(plain, name)[better] = getattr(other, name)[better]
+    np.maximum(plain.snr, other.snr, out=plain.snr)
     return plain
 
 
@@ -89,11 +87,12 @@ def _refine(
     k: tuple[np.ndarray, np.ndarray],
     limits: tuple[float, float],
     background: Background,
+    restored: Restored | None = None,
 ) -> Refined:
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
-    for rows, windows in _chunks(view, place, lengths, k, background):
+    for rows, windows in _chunks(view, place, lengths, k, background, restored):
         ky[rows], kx[rows], snr[rows] = _climb(
             windows, ky[rows], kx[rows], [v[rows] for v in lengths]
         )
@@ -113,7 +112,7 @@ def glance(
     most = np.zeros(len(k[0]))
     for rows, windows in _chunks(view, place, lengths, k, background):
         steps = [0.4 / v[rows] for v in lengths]
-        grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)
+        grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)[0]
         most[rows] = grid.max(axis=(1, 2))
     return most
 
@@ -124,6 +123,7 @@ def _chunks(
     lengths: Sequence[np.ndarray],
     k: tuple[np.ndarray, np.ndarray],
     background: Background,
+    restored: Restored | None = None,
 ) -> Iterator[tuple[np.ndarray, _Windows]]:
     """Cut the windows, some rows at a time; those of about one size together.
 
@@ -134,7 +134,9 @@ def _chunks(
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
         axes = [_axis(view, n, place[n][rows], lengths[n][rows], k[n][rows]) for n in (0, 1)]
-        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], (levels[rows], width))
+        field = _sums(view.image, *axes)
+        lens = None if restored is None else (restored, np.sqrt(lengths[0] * lengths[1])[rows])
+        yield rows, _Windows(field, axes[0], axes[1], (levels[rows], width), lens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class _Windows:
     x: _Axis
     rings: tuple[np.ndarray, float]
     """Background at the place of each window, [n, ring], and the width of a ring."""
+    lens: tuple[Restored, np.ndarray] | None = None
+    """What was done to a restored image, and the lengths of the windows."""
 
 
 def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.ndarray) -> _Axis:
@@ -222,15 +226,15 @@ def _climb(
     best = np.zeros(len(ky))
     for _ in range(STEPS):
         sy, sx = (0.35 / length for length in lengths)
-        grid = _ratio(windows, ky, kx, sy, sx, 1)
-        best = grid[:, 1, 1]
+        grid, level = _ratio(windows, ky, kx, sy, sx, 1)
+        best = grid[:, 1, 1] * level
         logs = np.log(grid + 1e-30)
         ky = ky + _vertex(logs[:, :, 1]) * sy
         kx = kx + _vertex(logs[:, 1, :]) * sx
         ky = ky0 + np.clip(ky - ky0, -1 / lengths[0], 1 / lengths[0])
         kx = kx0 + np.clip(kx - kx0, -1 / lengths[1], 1 / lengths[1])
     shift_y, shift_x = _mean_shift(
-        _ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN)
+        _ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN)[0]
     )
     return ky + shift_y / lengths[0], kx + shift_x / lengths[1], best
 
@@ -252,8 +256,11 @@ def _mean_shift(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _ratio(
     windows: _Windows, ky: np.ndarray, kx: np.ndarray, sy: np.ndarray, sx: np.ndarray, span: int
-) -> np.ndarray:
-    """Power over background at the frequencies up to `span` steps from k, [n, y, x]."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Power over what a spot is expected to leave of it, up to `span` steps from k, [n, y, x].
+
+    And what takes that at k itself to power over background, [n].
+    """
     steps = np.arange(-span, span + 1)
     fy = ky[:, None] + steps * sy[:, None]
     fx = kx[:, None] + steps * sx[:, None]
@@ -262,13 +269,23 @@ def _ratio(
     field = turn_y @ windows.field @ turn_x.transpose(0, 2, 1)
     power = np.square(field.real) + np.square(field.imag)
     power /= fall_y[:, :, None] * fall_x[:, None, :]
+    if windows.lens is None:
+        return power / _levels(windows, fy[:, :, None], fx[:, None, :]), np.ones(len(ky))
+    restored, lengths = windows.lens
+    signal, noise = restored.passed(fy[:, :, None], fx[:, None, :], lengths)
+    power /= signal * _levels(windows, ky[:, None, None], kx[:, None, None])
+    return power, signal[:, span, span] / noise[:, span, span]
+
+
+def _levels(windows: _Windows, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+    """Background of each window at frequencies [n, y, x]."""
     levels, width = windows.rings
-    place = np.clip(np.hypot(fy[:, :, None], fx[:, None, :]) / width, 0, levels.shape[1] - 1.001)
+    place = np.clip(np.hypot(ky, kx) / width, 0, levels.shape[1] - 1.001)
     low = place.astype(np.intp)
     rows = np.arange(len(low))[:, None, None]
     part = place - low
-    result: np.ndarray = power / (levels[rows, low] * (1 - part) + levels[rows, low + 1] * part)
-    return result
+    level: np.ndarray = levels[rows, low] * (1 - part) + levels[rows, low + 1] * part
+    return level
 
 
 def _beside(axis: _Axis, k: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

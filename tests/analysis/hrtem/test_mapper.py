@@ -258,7 +258,8 @@ def test_without_calibration_everything_is_in_pixels(phantom: Phantom) -> None:
     d = said["spot_d"].values * 0.03
     named = PhaseMapper()(phantom.image[None], HEADER)
     strong = named["spot_d"].values[named["spot_snr"].values > 300]
-    assert all(abs(d / one - 1).min() < 0.01 for one in strong)
+    # Without a pixel size nothing is known of the lens, which moves spots by a percent or two.
+    assert all(abs(d / one - 1).min() < 0.03 for one in strong)
 
 
 def test_without_calibration_ratios_and_angles_say_what_they_can() -> None:
