@@ -112,10 +112,10 @@ class Ingest:
         full = self.desk.full or self.ledger.crowded or self.spools.full or bool(self._stuck)
         reading = not (full or self.draining or self.source.exhausted)
         self._wait(timeout_s, reading)
+        self.hear(self.desk.serve())  # first: a result is small, and somebody may steer by it
         if reading:
             for message in self.source.receive():
                 self.enter(message)
-        self.hear(self.desk.serve())
         self.desk.hand_out()
         self._cut_off()
         self.positions.look()
@@ -242,22 +242,24 @@ class Ingest:
     def _result(self, receipt: Receipt) -> None:
         head = receipt.said
         run, frames = head["run"], head["frames"]
-        if head["error"] is None:
-            fresh = self.ledger.processed(run, frames)
-            self._time(run, head)
-        else:
-            reason = str(head["provenance"].get("failure", "failed"))
+        failed = head["error"] is not None
+        reason = str(head["provenance"].get("failure", "failed")) if failed else ""
+        if failed:
             fresh = self.ledger.skipped(run, frames, reason)
-            self.failures[reason] += fresh
+        else:
+            fresh = self.ledger.processed(run, frames)
         if not fresh:
             log.info("a second answer was dropped", run=run, frames=frames[:8])
             return
+        self.bus.send(receipt.parts)  # before all that can wait: somebody may steer by it
+        if failed:
+            self.failures[reason] += fresh
+        else:
+            self._time(run, head, time.time_ns())
         self.rates.count("out", n=len(frames))
-        self.bus.send(receipt.parts)
         self.spools.result(run, head, receipt.parts)
 
-    def _time(self, run: str, head: dict[str, Any]) -> None:
-        now = time.time_ns()
+    def _time(self, run: str, head: dict[str, Any], now: int) -> None:
         if head["received_ns"] < self._began_ns:
             return  # it is replayed, or was recovered: how long it lay there says nothing
         for of in (self.latencies, self.run_latencies.get(run)):
