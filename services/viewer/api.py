@@ -166,6 +166,7 @@ def _facts(seen: Seen, shown: Preview, axes: Any) -> dict[str, Any]:
         "seq": held.seq,
         "source": held.message.source,
         "run": held.message.run,
+        "id": held.archive or None,
         "frame": seen.number,
         "scale": shown.scale,
         "offset": shown.offset,

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ...stream.messages import Result
+from .attributes import attributes, text
 from .state import Held
 
 INLINE = 4096
@@ -43,7 +44,7 @@ def describe(held: Held[Result], number: int) -> dict[str, Any]:
         "error": result.error,
         "provenance": result.provenance,
         "latency_s": (result.done_ns - began) * 1e-9 if began and result.done_ns else None,
-        "attrs": data.attrs,
+        "attrs": attributes(data.attrs),
         "dims": {
             str(dim): axis(data, dim)
             for dim in data.dims
@@ -121,7 +122,7 @@ def _table(
             values = _renumber(values, tables[column])
         columns[column] = {
             "dims": [str(d) for d in variable.dims[1:]],
-            "attrs": variable.attrs,
+            "attrs": attributes(variable.attrs),
             "values": inline(values),
         }
     return {"rows": len(shown), "total": len(rows), "columns": columns}
@@ -143,7 +144,7 @@ def _variable(
         "dims": dims,
         "shape": values.shape,
         "dtype": values.dtype.str,
-        "attrs": variable.attrs,
+        "attrs": attributes(variable.attrs),
     }
     if values.ndim < 2 and values.size <= INLINE:
         return described | {"values": inline(values)}
@@ -157,7 +158,7 @@ def axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
     if dim not in data.coords or data[dim].ndim != 1:
         return {"size": size}
     coordinate = data[dim]
-    words = {key: coordinate.attrs.get(key, "") for key in ("units", "long_name")}
+    words = {key: text(coordinate.attrs.get(key, "")) for key in ("units", "long_name")}
     values = coordinate.values
     if values.dtype.kind not in "iuf":
         return {"size": size, **words, "values": inline(values[:INLINE])}

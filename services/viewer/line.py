@@ -1,7 +1,7 @@
 """What is new, with its pictures, by WebSocket: one ask, one answer, as soon as there is news.
 
-An ask is JSON: `after` says what is shown (`result` and `frame`: their `seq`, 0 for none; `run` and
-`number` of the image), `what` says what is wanted (`analysis`, the query of the `image`, `wants`:
+An ask is JSON: `after` says what is shown (`result` and `frame`: their `seq`, 0 for none; `run` of
+the image), `what` says what is wanted (`analysis`, the query of the `image`, `wants`:
 pairs of a variable and its query, written as for HTTP). A newer ask replaces one that still waits;
 nobody is told anything that was not asked for, so a slow page holds up nothing.
 
@@ -50,7 +50,6 @@ class Ask:
     result: int
     frame: int
     run: str
-    number: int
     what: str
     """As it came: two pages that want the same get the same answer."""
     analysis: str
@@ -68,7 +67,6 @@ def read(text: str) -> Ask:
             result=int(after["result"]),
             frame=int(after["frame"]),
             run=str(after.get("run") or ""),
-            number=int(after.get("number") or 0),
             what=orjson.dumps(what).decode(),
             analysis=str(what.get("analysis") or ""),
             image=str(what["image"]),
@@ -162,9 +160,9 @@ class _Page:
         result = self._result(ask)
         if result is not None and result.seq != ask.result:
             number, whose = result.message.frames[-1], result.message
-            later = ask.frame and ask.run == whose.run and ask.number > number
             image = frames.at(whose.run, number, lambda held: held.message.source == whose.source)
-            if later or (image is not None and image.seq == ask.frame):
+            # by arrival, not by number: a run may begin again under its name
+            if image is not None and image.seq <= ask.frame and ask.run == whose.run:
                 return result, None
             return result, image or (None if ask.frame else newest)
         quiet = time.monotonic() - self.result_at > PATIENCE

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from ...stream.errors import FileError, WireError
 from ...stream.messages import Frame, Result
 from . import describe, pictures
+from .attributes import attributes
 from .past import Past
 from .query import absent, choice, refused
 from .state import Held, ViewState
@@ -193,7 +194,8 @@ def variable(request: Request, held: Held[Result], number: int, name: str) -> Se
     values = np.asarray(values[tuple(sel.get(dim, slice(None)) for dim in dims)])
     left = tuple(dim for dim in dims if dim not in sel)
     axes = {dim: describe.axis(result.data, dim) for dim in left}
-    return Seen(held, number, name, values, left, axes, result.data[name].attrs, sel)
+    attrs = attributes(result.data[name].attrs)
+    return Seen(held, number, name, values, left, axes, attrs, sel)
 
 
 def selection(

@@ -19,7 +19,7 @@ import xarray as xr
 from PIL import Image
 
 from beamside.services.settings import AnalysisSettings
-from beamside.services.viewer import Server, ViewState, create_app
+from beamside.services.viewer import Past, Server, ViewState, create_app
 from beamside.stream.messages import Frame, Pixels, Result, RunStart
 
 SIZE = 512
@@ -219,6 +219,7 @@ class Service:
     def __init__(self, token: str) -> None:
         self.token = token
         self.port = 0
+        self.past = Past(None)
         self.wishes: list[dict[str, Any]] = []
         """What people decided on the page."""
         self._thread: threading.Thread | None = None
@@ -234,6 +235,7 @@ class Service:
         app = create_app(
             self.state,
             token=self.token,
+            past=self.past,
             act=self._act,
             steer=self._steer,
             choose=self._choose,
@@ -273,9 +275,16 @@ class Service:
         for message in messages:
             self.loop.call_soon_threadsafe(self.state.take, message)
 
+    def restart(self, past: Past) -> None:
+        """Stop, and serve other archives."""
+        self.stop()
+        self.past = past
+        self.start()
+
     def stop(self) -> None:
         if self._thread is not None:
             self._on_loop(self.server.stop())
+            self._on_loop(self.past.close())
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
             self.loop.close()

@@ -49,7 +49,7 @@ async def told(socket: ClientConnection, seconds: float = 2) -> tuple[dict[str, 
 def after(head: dict[str, Any]) -> dict[str, Any]:
     """That an answer is shown."""
     image = next(part["headers"] for part in head["parts"] if part["of"] == "image")
-    shown = {"frame": int(image["x-seq"]), "run": "run/7 <b>&é", "number": int(image["x-frame"])}
+    shown = {"frame": int(image["x-seq"]), "run": "run/7 <b>&é"}
     return {"result": (head["result"] or {"seq": 0})["seq"], **shown}
 
 
@@ -100,6 +100,27 @@ def test_an_answer_waits_for_news_and_a_newer_ask_takes_its_place(
     visit(scenario)
 
 
+def test_a_run_that_begins_again_under_its_name_is_shown_from_its_first_frame_on(
+    visit: Any, run: Any, token: str
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for message in (run.start, run.frame(39), run.result(39)):
+            state.take(message)
+        async with joined(client, token) as socket:
+            await ask(socket, NOTHING)
+            shown = after((await told(socket))[0])
+            for message in (run.start, run.frame(0), run.result(0)):
+                state.take(message)
+            await ask(socket, shown)
+            head, (image,) = await told(socket)
+            assert (head["result"]["frame"], image[0, 0]) == (0, 0)
+            state.take(run.result(39))  # late: what is shown stays
+            await ask(socket, after(head))
+            assert (await told(socket))[1] == []
+
+    visit(scenario)
+
+
 def test_images_go_on_without_results_and_change_to_another_run(
     visit: Any, run: Any, token: str
 ) -> None:
@@ -117,7 +138,7 @@ def test_images_go_on_without_results_and_change_to_another_run(
             await ask(socket, after(head))
             head, arrays = await told(socket)
             assert (head["result"]["frame"], arrays) == (2, [])  # its image is shown already
-            shown = {"result": head["result"]["seq"], "frame": 1, "run": "before", "number": 9}
+            shown = {"result": head["result"]["seq"], "frame": 1, "run": "before"}
             await ask(socket, shown)
             head, (image,) = await told(socket)
             assert (head["result"], image[0, 0]) == (None, 200)

@@ -13,6 +13,9 @@ import xarray as xr
 EVIL = "<img src=x onerror=alert(1)>"
 
 
+ODD = {"units": 5, "long_name": ["a", "b"], "flag_values": "zz", "flag_meanings": 7}
+
+
 def dots(count: int) -> xr.Dataset:
     rows = {"dot_v": ("dot", np.arange(count)), "dot_frame": ("dot", np.zeros(count, "i4"))}
     return xr.Dataset(rows)
@@ -42,6 +45,7 @@ def odd() -> dict[str, xr.Dataset]:
         "no rows": dots(0),
         "deep": xr.Dataset({"v": (("frame", "a", "b", "y", "x"), np.ones((1, 2, 3, 2, 2)))}),
         "nothing": xr.Dataset(attrs={EVIL: {"a": [EVIL]}}),
+        "odd words": xr.Dataset({"v": (image, np.ones((1, 2, 2), "u1"), ODD)}, attrs={"note": 1}),
     }
 
 
@@ -73,6 +77,21 @@ def test_an_odd_result_is_shown_or_refused_in_words(visit: Any, run: Any, kind: 
             if "json" in answer.headers["content-type"]:
                 answer.json()
             assert "text/html" not in answer.headers["content-type"]
+
+    visit(scenario)
+
+
+def test_words_of_a_result_are_text_and_flags_whole_numbers(visit: Any, run: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        one = {"flag_values": np.uint8(3), "flag_meanings": np.array(["Li", "LiF"]), "units": b"1"}
+        data = odd()["odd words"].assign(w=(("frame",), [3], one))
+        state.take(replace(run.result(0), data=data))
+        found = (await client.get(f"/api/v1/results/{run.place(0)}")).json()
+        assert found["attrs"] == {"note": "1"}
+        words = {"units": "5", "long_name": "a b", "flag_meanings": "7"}
+        assert found["variables"]["v"]["attrs"] == words
+        said = {"flag_values": [3], "flag_meanings": "Li LiF", "units": "1"}
+        assert found["variables"]["w"]["attrs"] == said
 
     visit(scenario)
 

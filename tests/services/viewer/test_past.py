@@ -33,6 +33,7 @@ def test_an_archived_run_answers_as_it_did_live(
             image = await client.get(f"/api/v1/frames/{address}/3?enc=raw")
             assert np.array_equal(array(image), np.arange(12).reshape(3, 4) + 300)
             assert image.headers["x-from"] == "archive"
+            assert image.headers["x-id"] == name
             assert '"nm"' in image.headers["x-axes"]
             raw = await client.get(f"/api/v1/results/{address}/3/phase_map?enc=raw")
             assert array(raw).tolist() == [[6, 7, 8], [9, 10, 11]]

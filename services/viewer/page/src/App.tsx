@@ -1,5 +1,6 @@
 /** The page: how the service is above, one desk or two, and what opens over them. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Boundary } from './Boundary';
 import { Desk, isTyping } from './Desk';
 import { useAddress } from './data/address';
 import { useHealth } from './data/health';
@@ -118,18 +119,22 @@ export function App() {
       />
       <div className={two ? 'desks two' : 'desks'}>
         <div className="place" onPointerDown={() => setActive('first')} onFocus={() => setActive('first')}>
-          <Desk {...common} {...{ spot, onSpot, onShown }} active={!open && (!two || active === 'first')} />
+          <Boundary>
+            <Desk {...common} {...{ spot, onSpot, onShown }} active={!open && (!two || active === 'first')} />
+          </Boundary>
         </div>
         {two && (
           <div className="place" onPointerDown={() => setActive('second')} onFocus={() => setActive('second')}>
-            <Desk
-              {...common}
-              spot={besideSpot}
-              onSpot={onBesideSpot}
-              onShown={nothing}
-              active={!open && active === 'second'}
-              onClose={closeBeside}
-            />
+            <Boundary>
+              <Desk
+                {...common}
+                spot={besideSpot}
+                onSpot={onBesideSpot}
+                onShown={nothing}
+                active={!open && active === 'second'}
+                onClose={closeBeside}
+              />
+            </Boundary>
           </div>
         )}
       </div>

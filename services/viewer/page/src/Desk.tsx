@@ -8,7 +8,7 @@ import { EMPTY, keyOf, useShown, type Shown, type Want } from './data/shown';
 import { FIRST } from './data/sharp';
 import { useTime, type Spot, type Time } from './data/time';
 import { follow, viewsOf, type Selection, type Views } from './data/views';
-import { askPicture, type Picture, type ResultDoc } from './data/wire';
+import { askPicture, nameOf, type Picture, type ResultDoc } from './data/wire';
 import { Panels } from './panels/Panels';
 import { CLOSE, queryOf } from './panels/PicturePanel';
 import { SceneContext, TOOLS, useSceneStore, type Scene, type Tool } from './scene';
@@ -130,7 +130,7 @@ function actsOf(
 async function pin(image: Picture, query: string): Promise<Picture> {
   if (!image.coded) return image;
   const exact = query.replace('enc=u8', 'enc=f32').replace(/size=\d+/, `size=${CLOSE}`);
-  const place = `api/v1/frames/${encodeURIComponent(image.run)}/${image.frame}`;
+  const place = `api/v1/frames/${encodeURIComponent(nameOf(image))}/${image.frame}`;
   return (await askPicture(`${place}?${exact}`)) ?? image;
 }
 

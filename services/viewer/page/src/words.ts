@@ -86,6 +86,7 @@ export const words = {
   noRows: 'Nothing found in this frame',
   analysisFailed: (text: string) => `The analysis of this frame failed: ${text}`,
   stale: (age: string) => `No new frame for ${age}. Shown is the last one.`,
+  broken: (text: string) => `This can't be drawn (${text}). All else goes on.`,
   lost: 'Connection to the service lost. Trying again by itself.',
   strange: 'The service does not know this browser any more. Open the address it printed again.',
   undecodable: (text: string) => `This frame can't be shown: ${text}`,

@@ -8,7 +8,7 @@ import { at, joined, moved, rangesOf, rankOf, sizeOf } from '../src/data/ranges'
 import { changesOf, valueOf } from '../src/data/schema';
 import { axesOf, lengthened, pathOf, type SteeringEvent } from '../src/data/steering';
 import { follow, isLinked, outlinesOf, placesOf, viewsOf } from '../src/data/views';
-import { fullPixelAt, fullPosition, pictureOf, pixelAt, valueAt, type ResultDoc } from '../src/data/wire';
+import { fullPixelAt, fullPosition, nameOf, pictureOf, pixelAt, valueAt, type ResultDoc } from '../src/data/wire';
 import { settled } from '../src/settings';
 
 function picture(head: Record<string, string>, data: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>, enc: string) {
@@ -43,6 +43,14 @@ describe('a picture', () => {
     expect(fullPixelAt(p, 0.34, 1.09)).toBeUndefined(); // the last mean reaches beyond the image
     expect(fullPosition(p, 'y', 0)).toBeCloseTo(-0.05);
     expect(fullPosition(p, 'y', 4)).toBeCloseTo(0.35);
+  });
+});
+
+describe('runs that are called alike', () => {
+  const archived = picture({ ...HEAD, 'x-id': '20261121T1_cam_1', 'x-run': '1' }, new Uint8Array(6), 'u8');
+  it('are told apart by the name of the archive', () => {
+    expect(nameOf(archived)).toBe('20261121T1_cam_1');
+    expect(nameOf(picture({ ...HEAD, 'x-run': '1' }, new Uint8Array(6), 'u8'))).toBe('1');
   });
 });
 

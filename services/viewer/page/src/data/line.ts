@@ -13,7 +13,6 @@ export interface After {
   result: number;
   frame: number;
   run: string | undefined;
-  number: number | undefined;
 }
 
 export interface News {

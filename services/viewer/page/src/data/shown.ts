@@ -1,7 +1,7 @@
 /** What is on the screen: fetched when the last of it was presented, so that nothing queues. */
 import { useEffect, useRef, useState } from 'react';
 import { Line } from './line';
-import { askJson, askPicture, Refused, type Picture, type ResultDoc } from './wire';
+import { askJson, askPicture, nameOf, Refused, type Picture, type ResultDoc } from './wire';
 import { words } from '../words';
 
 /** A picture that a panel wants: of a variable of the result, or ('') the raw image. */
@@ -113,7 +113,6 @@ class Puller {
       result: (same && shown.result?.seq) || 0,
       frame: shown.image?.seq ?? 0,
       run: shown.image?.run,
-      number: shown.image?.frame,
     };
     const news = await this.line.ask(after, {
       ...{ analysis, image: image.query },
@@ -132,8 +131,9 @@ class Puller {
 
   private async past(moment: Moment): Promise<Shown> {
     const { wishes, shown } = this.latest();
+    const { image: here } = shown;
     const wanted = wishes.analysis === undefined || shown.result?.analysis === wishes.analysis;
-    const there = wanted && shown.image?.frame === moment.frame && isRun(shown, moment.run);
+    const there = wanted && here?.frame === moment.frame && nameOf(here) === moment.run;
     if (there || this.tried === moment) return shown;
     this.tried = moment;
     const [result, image] = await Promise.all([
@@ -144,10 +144,6 @@ class Puller {
     const problem = image || result ? undefined : words.gone(moment.frame, moment.run);
     return { image: image ?? shown.image, result, pictures, problem };
   }
-}
-
-function isRun({ image, result }: Shown, run: string): boolean {
-  return image?.run === run || (result?.id === run && result.run === image?.run);
 }
 
 /** What is shown with what is wanted of it now: contrast, layers and panels change while it stays. */

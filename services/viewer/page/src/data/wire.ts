@@ -150,6 +150,8 @@ export type Numbers =
 export interface Picture {
   seq: number;
   run: string;
+  /** How the archive knows the run, where it came from there. */
+  id: string | null;
   frame: number;
   shape: [number, number];
   data: Numbers;
@@ -248,6 +250,11 @@ export function numbersIn(headers: Heads, bytes: ArrayBuffer, at: number, length
   return new Kind(bytes, at, length / Kind.BYTES_PER_ELEMENT);
 }
 
+/** What the service knows a run by: an archive has a name of its own, for runs are often called alike. */
+export function nameOf({ id, run }: { id?: string | null | undefined; run: string }): string {
+  return id || run;
+}
+
 /** What the headers of an answer say of its numbers. */
 export function pictureOf(headers: Heads, data: Numbers, address: string): Picture {
   const head = (name: string) => headers.get(`x-${name}`) ?? '';
@@ -261,6 +268,7 @@ export function pictureOf(headers: Heads, data: Numbers, address: string): Pictu
   return {
     seq: number('seq'),
     run: decodeURIComponent(head('run')),
+    id: decodeURIComponent(head('id')) || null,
     frame: number('frame'),
     shape: [ny, nx],
     data,

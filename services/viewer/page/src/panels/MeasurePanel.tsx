@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'react';
 import { number, unit } from '../data/format';
 import { addressOf, csvOf, useMeasurement, type Measured, type Series } from '../data/measure';
-import { tell, Refused } from '../data/wire';
+import { nameOf, tell, Refused } from '../data/wire';
 import { Lines } from '../draw/Lines';
 import { Stage } from '../draw/Stage';
 import { useScene } from '../scene';
@@ -16,7 +16,7 @@ export function MeasurePanel() {
   const place = measured?.variable ? shown.result : shown.image;
   const extra = shown.result?.variables[measured?.variable ?? '']?.dims.slice(0, -2) ?? [];
   const sel = extra.map((dim) => `${dim}:${slices[dim] ?? 0}`);
-  const address = measured && place && addressOf(measured, place.run, place.frame, shown.result, measured.kind === 'pixel' ? [] : sel);
+  const address = measured && place && addressOf(measured, nameOf(place), place.frame, shown.result, measured.kind === 'pixel' ? [] : sel);
   const { measurement, problem } = useMeasurement(measured, address);
   const [chosen, setChosen] = useState<string>();
   const series = measurement?.series ?? [];

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { Look } from '../data/looks';
 import { placeOf } from '../data/measure';
-import { askText, Refused } from '../data/wire';
+import { askText, nameOf, Refused } from '../data/wire';
 import { useScene } from '../scene';
 import { words } from '../words';
 import { Sheet } from './Panel';
@@ -20,7 +20,8 @@ interface Props {
 export function OutMenu({ variable, look, slices }: Props) {
   const { shown, theme, selection } = useScene('shown', 'theme', 'selection');
   const frame = variable ? shown.result?.frame : shown.image?.frame;
-  const run = (variable ? shown.result?.run : shown.image?.run) ?? '';
+  const from = variable ? shown.result : shown.image;
+  const run = from ? nameOf(from) : '';
   if (frame === undefined) return null;
   const { path, query } = placeOf(variable, run, frame, shown.result);
   const link = (format: string, more: Record<string, string> = {}) => {
@@ -37,7 +38,7 @@ export function OutMenu({ variable, look, slices }: Props) {
   };
   const result = shown.result;
   const whole: Record<string, string> = result ? { analysis: result.analysis } : {};
-  const of = result && `results/${encodeURIComponent(result.run)}/${result.frame}`;
+  const of = result && `results/${encodeURIComponent(nameOf(result))}/${result.frame}`;
   const table = selection?.table ?? Object.keys(result?.tables ?? {})[0];
   return (
     <Sheet name="out" icon="out" label={w.button} title={w.title}>
@@ -51,14 +52,14 @@ export function OutMenu({ variable, look, slices }: Props) {
           {of && <a href={`api/v1/export/${of}?${new URLSearchParams({ format: 'h5', image: '1', ...whole })}`} download>{w.whole}</a>}
           {result && table && (
             <a
-              href={`api/v1/export/tables/${encodeURIComponent(result.run)}/${result.frame}/${encodeURIComponent(table)}?${new URLSearchParams({ format: 'csv', ...whole })}`}
+              href={`api/v1/export/tables/${encodeURIComponent(nameOf(result))}/${result.frame}/${encodeURIComponent(table)}?${new URLSearchParams({ format: 'csv', ...whole })}`}
               download
             >
               {w.table(table)}
             </a>
           )}
           <CopyButton name={w.python} text={() => askText(link('py'))} />
-          <CopyButton name={w.permalink} text={() => Promise.resolve(permalink(result?.id ?? run, frame))} />
+          <CopyButton name={w.permalink} text={() => Promise.resolve(permalink(run, frame))} />
         </div>
       )}
     </Sheet>

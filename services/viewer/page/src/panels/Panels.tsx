@@ -14,6 +14,7 @@ import {
 } from '../data/layout';
 import type { Views } from '../data/views';
 import type { ResultDoc } from '../data/wire';
+import { Boundary } from '../Boundary';
 import { useScene } from '../scene';
 import { words } from '../words';
 import { CurvePanel } from './CurvePanel';
@@ -53,7 +54,9 @@ export const Panels = memo(function Panels({ layout, onLayout }: Props) {
         onMove: (from, side) => onLayout(moved(wanted, from, show, side)),
       }}
     >
-      <Shown show={show} onShow={(next) => onLayout(replaced(wanted, show, next))} />
+      <Boundary>
+        <Shown show={show} onShow={(next) => onLayout(replaced(wanted, show, next))} />
+      </Boundary>
     </HoldContext.Provider>
   );
   return (

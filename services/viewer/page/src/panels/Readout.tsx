@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { fixed, number, reciprocal, unit } from '../data/format';
 import { gradientOf, windowOf, type Look } from '../data/looks';
 import { placeOf, type Value } from '../data/measure';
-import { askJson, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
+import { askJson, fullPixelAt, nameOf, pixelAt, valueAt, type Picture } from '../data/wire';
 import type { Point } from '../draw/Raster';
 import { useScene } from '../scene';
 import { words } from '../words';
@@ -74,7 +74,7 @@ const REST_MS = 120;
 function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
   const { shown } = useScene('shown');
   const [got, setGot] = useState<{ address: string; value: number | undefined }>();
-  const { path, query } = placeOf(variable, picture.run, picture.frame, shown.result);
+  const { path, query } = placeOf(variable, nameOf(picture), picture.frame, shown.result);
   const all = new URLSearchParams(query);
   for (const [dim, index] of slices) all.append('sel', `${dim}:${index}`);
   if (full) {
