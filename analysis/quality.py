@@ -79,20 +79,19 @@ class Quality:
         top, left = ((n - min(n, self.size)) // 2 for n in image.shape)
         part = image[top : top + self.size, left : left + self.size].astype(np.float32)
         mean = float(totals(image[None])[0]) / image.size
-        if not np.isfinite(part).all():
+        if image.dtype.kind == "f" and not np.isfinite(part).all():
             part = np.where(np.isfinite(part), part, part[np.isfinite(part)].mean())
         bands = _bands(part.shape, self.low, self.high)
         part -= part.mean()
         part *= bands.window
-        spectrum = scipy.fft.rfft2(part)
-        power = (spectrum.real**2 + spectrum.imag**2).ravel()
-        floor = float(power[bands.floor].mean())
-        within = power[bands.band]
-        excess = within - floor
+        spectrum = scipy.fft.rfft2(part, overwrite_x=True).ravel()
+        noise, within = spectrum[bands.floor], spectrum[bands.band]
+        floor = float(np.vdot(noise, noise).real) / noise.size
+        excess = within.real**2 + within.imag**2 - floor
         total = float(excess.sum())
         if not total > 0 or not mean > 0:
             return 0.0 if mean > 0 else float("nan"), float("nan"), float("nan"), mean
-        turn = (excess * bands.turn).sum() / total
+        turn = np.dot(excess, bands.turn) / total
         direction = float(np.degrees(np.angle(turn)) / 2)
         # Parseval: half the plane is in the spectrum, and the window took its share of the power
         contrast = np.sqrt(2 * total / (part.size * bands.passed)) / mean
