@@ -38,6 +38,13 @@ class Simulation:
     pixel_nm: float = 0.03
     encoding: str = "bslz4"
 
+    def __post_init__(self) -> None:
+        """ValueError names what can't be simulated."""
+        if not 0 <= self.rate < 1e6:
+            raise ValueError(f"rate {self.rate}: frames per second, 0 for no limit")
+        if not 128 <= self.size <= 8192:
+            raise ValueError(f"size {self.size}: allowed are 128 to 8192 pixels a side")
+
 
 def simulation(options: dict[str, str]) -> Simulation:
     """Read a simulation from the options of a `sim:` URL; ValueError says what is wrong."""

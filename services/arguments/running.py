@@ -34,7 +34,7 @@ def demo(commands: Commands) -> None:
         help="what the simulated detector speaks (default dectris)",
     )
     service_options(sub)
-    sub.set_defaults(command=lazy("commands", "demo"))
+    sub.set_defaults(command=lazy("demo", "demo"))
 
 
 def run(commands: Commands) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from ...stream.files import parse_length
-from ..commands import listening, say
 from ..complaints import lacking
+from ..serving import listening
 from ..settings import assignment
+from ..terminal import say
 from .engine import STOPPED, Engine, Outcome
 from .progress import duration
 from .store import claimed
