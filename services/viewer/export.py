@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +16,7 @@ import tifffile
 import xarray as xr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ...analysis.preview import real
@@ -33,12 +32,16 @@ from .drawing import SCALES, Look, png
 from .query import absent, choice, numbers, refused, whole
 from .seen import Eyes, Seen, place
 from .snippet import snippet
+from .spreadsheet import columns, image, with_units
 
 TYPES = {
     **{"png": "image/png", "tiff": "image/tiff", "csv": "text/csv; charset=utf-8"},
     **{"npy": "application/octet-stream", "h5": "application/x-hdf5"},
     "py": "text/x-python; charset=utf-8",
 }
+
+ROWS = 20_000
+"""Of a table, read at a time."""
 
 
 class Export:
@@ -65,7 +68,9 @@ class Export:
         if kind in ("png", "tiff") and not seen.image.size:
             raise refused("variable", seen.name, "one with pixels: this one is empty")
         look, size = _look(request), whole(request, "size", 2048, 16, 8192)
-        make = {"png": _png, "tiff": _tiff, "csv": _csv, "npy": _npy, "h5": _h5}[kind]
+        if kind == "csv":
+            return _streamed(_csv(seen), f"{seen.held.message.run}_{seen.number}_{seen.name}")
+        make = {"png": _png, "tiff": _tiff, "npy": _npy, "h5": _h5}[kind]
         return _file(kind, await asyncio.to_thread(make, seen, look, size), seen)
 
     async def result(self, request: Request) -> Response:
@@ -86,17 +91,22 @@ class Export:
         choice(request, "format", ("csv",))
         held = await self.eyes.result(request)
         name, number = request.path_params["table"], place(request)[1]
-        said = await asyncio.to_thread(describe.table, held.message, number, name, 0, 1_000_000)
-        if said is None:
+
+        def rows(offset: int) -> dict[str, Any] | None:
+            return describe.table(held.message, number, name, offset, ROWS)
+
+        first = await asyncio.to_thread(rows, 0)
+        if first is None:
             known = ", ".join(describe.tables_of(held.message)) or "none"
             raise absent(f"the result has no table {name[:80]!r}; it has: {known}")
-        columns = {
-            _with_units(key, column["attrs"]): column["values"]
-            for key, column in said["columns"].items()
-            if not column["dims"]
-        }
-        body = _rows(list(columns), zip(*columns.values(), strict=True))
-        return _download("csv", body, f"{held.message.run}_{number}_{name}")
+        plain = {key: said for key, said in first["columns"].items() if not said["dims"]}
+        head = [with_units(key, said["attrs"]) for key, said in plain.items()]
+        pieces = (
+            [said["columns"][key]["values"] for key in plain]
+            for offset in range(0, first["total"], ROWS)
+            if (said := rows(offset)) is not None
+        )
+        return _streamed(columns(head, pieces), f"{held.message.run}_{number}_{name}")
 
     async def _python(self, seen: Seen) -> str:
         message = seen.held.message
@@ -158,11 +168,10 @@ def _tiff(seen: Seen, look: Look, size: int) -> bytes:
     return out.getvalue()
 
 
-def _csv(seen: Seen, look: Look, size: int) -> bytes:
+def _csv(seen: Seen) -> Iterator[bytes]:
     """A curve with its coordinate, an image as rows of numbers."""
-    del look, size
     if seen.values.ndim == 2:
-        return _rows([], seen.image.tolist())
+        return image(seen.image)
     name = seen.dims[0] if seen.dims else "value"
     axis = seen.axes.get(name, {})
     values = np.atleast_1d(seen.values)
@@ -170,8 +179,8 @@ def _csv(seen: Seen, look: Look, size: int) -> bytes:
     if first is None or len(first) != len(values):
         start, step = axis.get("start", 0), axis.get("step", 1)
         first = [start + n * step for n in range(len(values))]
-    head = [_with_units(name, axis), _with_units(seen.name, seen.attrs)]
-    return _rows(head, zip(first, describe.inline(values), strict=True))
+    head = [with_units(name, axis), with_units(seen.name, seen.attrs)]
+    return columns(head, [[first, describe.inline(values)]])
 
 
 def _npy(seen: Seen, look: Look, size: int) -> bytes:
@@ -230,39 +239,20 @@ def _said(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _with_units(name: str, attrs: Mapping[str, Any]) -> str:
-    units = str(attrs.get("units", ""))
-    return f"{name} [{units}]" if units else name
-
-
-def _rows(head: list[str], rows: Any) -> bytes:
-    """CSV with its mark of byte order, or spreadsheets take UTF-8 for something else."""
-    out = io.StringIO()
-    write = csv.writer(out)
-    if head:
-        write.writerow([_harmless(name) for name in head])
-    for row in rows:
-        write.writerow([_cell(value) for value in row])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> Any:
-    missing = value is None or value != value
-    return "" if missing else _harmless(value)
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets a quote before it."""
-    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
-        return "'" + value
-    return value
-
-
 def _file(kind: str, body: bytes, seen: Seen) -> Response:
     return _download(kind, body, f"{seen.held.message.run}_{seen.number}_{seen.name}")
 
 
 def _download(kind: str, body: bytes, name: str) -> Response:
+    return Response(body, 200, _called(name, kind), TYPES[kind])
+
+
+def _streamed(pieces: Iterator[bytes], name: str) -> Response:
+    """CSV as it is made; each piece in a thread, when the last one was taken."""
+    return StreamingResponse(pieces, 200, _called(name, "csv"), TYPES["csv"])
+
+
+def _called(name: str, kind: str) -> dict[str, str]:
     plain = valid_name(name)
     disposition = f"attachment; filename=\"{plain}.{kind}\"; filename*=UTF-8''{quote(plain)}.{kind}"
-    return Response(body, 200, NO_STORE | {"content-disposition": disposition}, TYPES[kind])
+    return NO_STORE | {"content-disposition": disposition}

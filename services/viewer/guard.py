@@ -6,11 +6,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -127,7 +126,8 @@ class Guard:
         if scope["type"] == "websocket":
             return None
         left = urlencode([(key, value) for key, value in query if key != "token"])
-        there = "/" + scope["path"].lstrip("/") + (f"?{left}" if left else "")
+        path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
+        there = "/" + path.lstrip("/") + (f"?{left}" if left else "")
         answer = _redirect(there, headers)
         answer.set_cookie(
             cookie_of(who),
@@ -145,13 +145,11 @@ class Guard:
     def _cookie(self, headers: Headers) -> bytes | None:
         if headers.get("authorization", "").lower().startswith("bearer "):
             return None  # a wrong token is wrong, whatever else was sent
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return None
+        # those of every service of this host come along, in any form: http.cookies gives up at the
+        # first that it does not know
+        cookies = cookie_parser("; ".join(headers.getlist("cookie")))
         for token in self.tokens:
-            cookie = cookies.get(cookie_of(token))
-            if cookie is not None and self._who(cookie.value) == token:
+            if self._who(cookies.get(cookie_of(token), "")) == token:
                 return token
         return None
 

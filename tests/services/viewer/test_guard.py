@@ -34,6 +34,25 @@ def test_a_token_in_the_address_moves_to_a_strict_cookie(visit: Any, token: str)
     visit(scenario)
 
 
+@pytest.mark.parametrize("other", ['a={"x":1}', "a=b c", 'a="b', "[]=1", "a", "\xe9=1", ":;=;"])
+def test_a_cookie_of_another_service_of_the_host_locks_nobody_out(visit: Any, other: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        for cookies in (f"{other}; {COOKIE[1]}", f"{COOKIE[1]}; {other}"):
+            headers = [(b"cookie", cookies.encode("latin-1"))]
+            assert (await client.get("/api/v1/status", headers=headers)).status_code == 200
+
+    visit(scenario)
+
+
+def test_an_address_keeps_its_escapes_when_the_token_leaves_it(visit: Any, token: str) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        answer = await client.get(f"/api/v1/runs/a%3Fb%23c%2Fd?token={token}&x=%26")
+        assert answer.headers["location"] == "/api/v1/runs/a%3Fb%23c%2Fd?x=%26"
+
+    visit(scenario)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
