@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .background import Background, Rings, azimuthal, ring_background, rings
+from .boxes import Power, seen_at
 from .components import Sightings, join, link
 from .crop import View
-from .envelopes import BLUR, Plane, envelopes, plane
+from .envelopes import BLUR, Box, Plane, fringes, plane
 from .gather import ALONG, UNDONE
 from .groups import overlaps
 from .lens import Restored
 from .network import CANDIDATE, second_look, thresholds
 from .peaks import Tally, find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
 from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
-from .regions import Regions, draw_support, regions
+from .regions import Regions, regions
 from .tiles import Tiling, tile_power, tiling
 
 AZIMUTHAL = 64
@@ -163,41 +164,41 @@ def detect(
     ky, kx = seen.ky[best], seen.kx[best]
     source = plane(view, optics.windows[0] / 8, BLUR * optics.windows[0])
     noise = spectra[0].background.at(seen.y[best], seen.x[best], ky, kx) * source.noise_gain
-    power = envelopes(source, ky, kx, optics.workers)
-    if restored is not None:
-        _sharpen(power, source, ky, kx, restored, optics)
-    support = draw_support(
+    support = seen_at(
         label,
-        seen.y[used],
-        seen.x[used],
+        (seen.y[used], seen.x[used]),
         0.4 * seen.window[used],
-        (many, *source.shape),
+        source.shape,
         source.pixel,
     )
-    found = regions(power, noise, support, source.pixel)
+    found = regions(_power(source, ky, kx, restored, optics), noise, support, source.pixel)
     ky, kx = ky[found.component], kx[found.component]
     return settle(view, found, ky, kx, spectra, source, optics, restored)
 
 
-def _sharpen(
-    power: np.ndarray,
-    source: Plane,
-    ky: np.ndarray,
-    kx: np.ndarray,
-    restored: Restored,
-    optics: Optics,
-) -> None:
-    """Take the envelopes of the restored image where they stand higher, in place.
+def _power(
+    source: Plane, ky: np.ndarray, kx: np.ndarray, restored: Restored | None, optics: Optics
+) -> Power:
+    """Envelopes of the image, and of the restored one where those may stand higher.
 
     A lens that splits a spot carries its fringes to two sides of the grain.
     """
-    rows = np.flatnonzero(restored.split(ky, kx, np.full(len(ky), SPREAD / optics.windows[0])))
-    if not rows.size:
-        return
+    plain = fringes(source, ky, kx, ahead=True)
+    rows = np.zeros(0, np.intp)
+    if restored is not None:
+        reach = np.full(len(ky), SPREAD / optics.windows[0])
+        rows = np.flatnonzero(restored.split(ky, kx, reach))
+    if restored is None or not rows.size:
+        return lambda row, box: (plain.power(row, box, 1),)
     other = plane(restored.view, optics.windows[0] / 8, source.blur)
-    sharp = envelopes(other, ky[rows], kx[rows], optics.workers)
-    better = sharp.max(axis=(1, 2)) > power[rows].max(axis=(1, 2))
-    power[rows[better]] = sharp[better]
+    turned = fringes(other, ky[rows], kx[rows], ahead=True)
+    place = {row: n for n, row in enumerate(rows.tolist())}
+
+    def both(row: int, box: Box) -> tuple[np.ndarray, ...]:
+        power = plain.power(row, box, 1)
+        return (power, turned.power(place[row], box, 1)) if row in place else (power,)
+
+    return both
 
 
 def settle(

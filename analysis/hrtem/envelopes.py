@@ -121,23 +121,61 @@ def envelopes(source: Plane, ky: np.ndarray, kx: np.ndarray, workers: int = 1) -
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Fringes:
+    """Reflections whose envelopes are asked for box by box."""
+
+    source: Plane
+    corner: tuple[list[int], list[int]]
+    """First row and column of the square of the spectrum around each k."""
+    weights: tuple[np.ndarray, np.ndarray]
+    """Of its rows and columns, complex64 [k, y] and [k, x]."""
+    whole: np.ndarray | None
+    """All samples and one more about them, [k, y, x], from a GPU; None where they are made when
+    they are asked for."""
+
+    def power(self, row: int, box: Box, rim: int = 0) -> np.ndarray:
+        """Squared amplitude of the fringes of a reflection in a box, float32 [y, x].
+
+        With a `rim` of 1 one sample more on each side; the plane is periodic. At few places an
+        inverse transform costs less as a product of matrices.
+        """
+        y, x = (
+            slice(s.start + 1 - rim, min(s.stop, n) + 1 + rim)
+            for s, n in zip(box, self.source.shape, strict=True)
+        )
+        if self.whole is not None:
+            return np.asarray(self.whole[row, y, x])
+        my, mx = self.source.shape
+        top, left = self.corner[0][row], self.corner[1][row]
+        square = self.source.spectrum[top : top + my, left : left + mx]
+        along, across = _waves(my)[y] * self.weights[0][row], _waves(mx)[x] * self.weights[1][row]
+        return np.square(np.abs(along @ square @ across.T))
+
+
+def fringes(source: Plane, ky: np.ndarray, kx: np.ndarray, *, ahead: bool = False) -> Fringes:
+    """Prepare the envelopes of reflections with kx >= 0; `ahead` makes all of them on a GPU."""
+    top, left, wy, wx = _cuts(source, ky, kx)
+    whole = None
+    if ahead and source.there is not None:
+        rim = ((0, 0), (1, 1), (1, 1))
+        whole = np.pad(_batched(source, source.there, ky, kx), rim, mode="wrap")
+    return Fringes(source, (top.tolist(), left.tolist()), (wy[:, :, 0], wx), whole)
+
+
 def envelopes_within(
     source: Plane, ky: np.ndarray, kx: np.ndarray, boxes: Iterable[Box]
 ) -> Iterator[np.ndarray]:
-    """The same for each reflection in a box of its own: float32 [y, x].
-
-    At few places an inverse transform costs less as a product of matrices.
-    """
-    waves_y, waves_x = (_waves(n) for n in source.shape)
-    for (part, along_y, along_x), (y, x) in zip(_squares(source, ky, kx), boxes, strict=True):
-        field = (waves_y[y] * along_y[:, 0]) @ part @ (waves_x[x] * along_x).T
-        yield np.square(np.abs(field))
+    """Squared amplitude of the fringes of each reflection in a box of its own: float32 [y, x]."""
+    these = fringes(source, ky, kx)
+    for row, box in zip(range(len(ky)), boxes, strict=True):
+        yield these.power(row, box)
 
 
 @lru_cache(maxsize=4)
 def _waves(n: int) -> np.ndarray:
-    """Matrix of the inverse transform of `n` numbers, complex64 [place, bin]."""
-    turns = np.outer(np.arange(n), np.arange(n)) % n
+    """Matrix of the inverse transform of `n` numbers, complex64 [place + 1, bin], from -1 to n."""
+    turns = np.outer(np.arange(-1, n + 1), np.arange(n)) % n
     return np.asarray(np.exp(2j * np.pi / n * turns) / n, np.complex64)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import scipy.ndimage
 import scipy.sparse
+
+from .boxes import Boxes, Power, Support, boxes
 
 NOISE = 5.0
 """Envelope power over noise below which nothing belongs to a region."""
@@ -20,6 +23,8 @@ FAINT = 0.02
 skirts of its envelope, is believed: fringes that the lens carries off are weaker."""
 FLAT = np.zeros((3, 3, 3), int)
 FLAT[1] = 1
+Samples: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Box, y and x of some samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Regions:
     """One row for each connected place of each reflection."""
 
     component: np.ndarray
-    """Row of the reflection in the stack of envelopes."""
+    """The reflection."""
     mask: scipy.sparse.csr_array
     """bool [region, y * x]"""
     peak: np.ndarray
@@ -53,80 +58,125 @@ class Regions:
 
 
 def regions(
-    power: np.ndarray, noise: np.ndarray, support: np.ndarray, pixel: tuple[float, float]
+    power: Power, noise: np.ndarray, support: Support, pixel: tuple[float, float]
 ) -> Regions:
-    """Split each envelope into connected regions.
+    """Cut each reflection's envelope into connected regions.
 
-    `power[reflection, y, x]` are squared amplitudes, `noise[reflection]` what noise alone would
-    leave, `support[reflection, y, x]` where the reflection was seen (bool). A region reaches SEED,
-    touches the support, and ends where the amplitude falls to half of its maximum. What stands
-    beyond that, with a maximum of its own and less than half of its amplitude between, is another
-    region: a second grain that shows nearly the same k, but weaker.
+    `power` gives squared amplitudes, `noise[reflection]` is what noise alone would leave of them,
+    `support` where the reflections were seen. A region reaches SEED, touches the support, and ends
+    where the amplitude falls to half of its maximum. What stands beyond that, with a maximum of
+    its own and less than half of its amplitude between, is another region: a second grain that
+    shows nearly the same k, but weaker.
     """
-    above = power > (NOISE * noise).astype(np.float32)[:, None, None]
-    labels, count = scipy.ndimage.label(above, structure=FLAT)
-    flat = np.flatnonzero(above)
-    label = labels.ravel()[flat] - 1
-    strength = power.ravel()[flat]
-    top = np.zeros(count, np.float32)
-    np.maximum.at(top, label, np.where(support.ravel()[flat], strength, 0))
-    component = np.zeros(count, np.intp)
-    component[label] = flat // (power.shape[1] * power.shape[2])
-    good = top > SEED * noise[component]
-    inside = good[label] & (strength > HALF * top[label])
-    number = (np.cumsum(good) - 1)[label[inside]]
-    beside = good[label] & ~inside & (strength > FAINT * top[label])
-    beside &= support.ravel()[flat] & (strength > SEED * noise[component[label]])
-    first = [(number, flat[inside], component[good], top[good])]
-    more = _weaker(power, flat[beside], NOISE * noise, int(good.sum()))
-    number, place, rows, most = map(np.concatenate, zip(*first, *more, strict=True))
-    return _table(
-        number,
-        place,
-        power.ravel()[place],
-        rows,
-        most / noise[rows],
-        power.shape,
-        pixel,
+    strong: list[_Parts] = []
+    weaker: list[_Parts] = []
+    size = support.size()
+    while size.any():
+        edge = int(size[size > 0].min())
+        rows = np.flatnonzero(size == edge)
+        found = boxes(power, rows, edge, support)
+        parts, beside, cut = _strong(found, noise[rows])
+        strong.append(parts)
+        weaker += _weaker(found, beside, NOISE * noise[rows])
+        size[rows] = np.where(cut, 2 * edge, 0)
+    one, more = _joined(strong), _joined(weaker)
+    every = _joined([one.sorted(one.row), more.sorted(-more.top)])
+    return _table(every, noise, support.shape, pixel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Regions, one row each, and their samples."""
+
+    row: np.ndarray
+    """The reflection."""
+    top: np.ndarray
+    """Largest power that makes it one, float32."""
+    number: np.ndarray
+    """Region of each sample."""
+    place: np.ndarray
+    """... where it is, flat in the plane"""
+    strength: np.ndarray
+    """... and its power."""
+
+    def sorted(self, key: np.ndarray) -> _Parts:
+        """Put the regions in the order of `key`; equals stay as they are."""
+        order = np.argsort(key, kind="stable")
+        number = np.empty(len(order), np.intp)
+        number[order] = np.arange(len(order))
+        return replace(self, row=self.row[order], top=self.top[order], number=number[self.number])
+
+
+def _joined(parts: Sequence[_Parts]) -> _Parts:
+    number, flat = np.zeros(0, np.intp), np.zeros(0, np.float32)
+    every = [_Parts(number, flat, number, number, flat), *parts]
+    first = np.cumsum([0, *(len(part.row) for part in every)])
+    return _Parts(
+        np.concatenate([part.row for part in every]),
+        np.concatenate([part.top for part in every]),
+        np.concatenate([part.number + n for part, n in zip(every, first, strict=False)]),
+        np.concatenate([part.place for part in every]),
+        np.concatenate([part.strength for part in every]),
     )
 
 
-def _weaker(
-    power: np.ndarray, places: np.ndarray, floor: np.ndarray, taken: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Regions about the maxima among `places` (flat) that no stronger one reaches over half.
+def _strong(found: Boxes, noise: np.ndarray) -> tuple[_Parts, Samples, np.ndarray]:
+    """Regions of the strongest, where weaker ones may be, and which boxes are too small.
 
-    `floor[reflection]` is the least power. Gives of each: its number (from `taken` up) and the
-    place (flat) of each of its samples, its reflection, and its largest power.
+    The last say nothing yet: what is joined to the support goes on beyond them.
     """
-    tops = places[_maxima(power, places)]
-    size = power.shape[1] * power.shape[2]
-    for top in tops[np.argsort(-power.ravel()[tops], kind="stable")].tolist():
-        row, at = divmod(top, size)
-        one, most = power[row], power[row].ravel()[at]
-        island = scipy.ndimage.label(one > max(HALF * most, floor[row]), FLAT[1])[0].ravel()
-        own = np.flatnonzero(island == island[at])
-        if one.ravel()[own].max() > most:
+    power = found.power
+    labels, count = scipy.ndimage.label(
+        power > (NOISE * noise).astype(np.float32)[:, None, None], structure=FLAT
+    )
+    at = np.nonzero(labels)
+    label, strength, seen = labels[at] - 1, power[at], found.support[at]
+    top = np.zeros(count, np.float32)
+    np.maximum.at(top, label, np.where(seen, strength, 0))
+    box = np.zeros(count, np.intp)
+    box[label] = at[0]
+    good = top > SEED * noise[box]
+    cut = found.cut(np.r_[False, good][labels])
+    good &= ~cut[box]
+    inside = good[label] & (strength > HALF * top[label])
+    beside = good[label] & ~inside & (strength > FAINT * top[label])
+    beside &= seen & (strength > SEED * noise[at[0]])
+    n, y, x = (axis[inside] for axis in at)
+    number = (np.cumsum(good) - 1)[label[inside]]
+    parts = _Parts(
+        found.rows[box[good]], top[good], number, found.places(n, y, x), strength[inside]
+    )
+    return parts, (at[0][beside], at[1][beside], at[2][beside]), cut
+
+
+def _weaker(found: Boxes, places: Samples, floor: np.ndarray) -> Iterator[_Parts]:
+    """Regions about the maxima among `places` that no stronger one reaches over half.
+
+    `floor[box]` is the least power.
+    """
+    for n, y, x in zip(*_maxima(found.wide, places), strict=True):
+        power = found.power[n]
+        top = power[y, x]
+        labels = scipy.ndimage.label(power > max(HALF * top, floor[n]))[0]
+        own = np.nonzero(labels == labels[y, x])
+        if power[own].max() > top:
             continue
-        yield (
-            np.full(len(own), taken),
-            row * size + own,
-            np.array([row]),
-            np.array([most]),
+        yield _Parts(
+            found.rows[[n]],
+            np.array([top]),
+            np.zeros(len(own[0]), np.intp),
+            found.places(np.full(len(own[0]), n), *own),
+            power[own],
         )
-        taken += 1
 
 
-def _maxima(power: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Which of `places` exceed their eight neighbours; envelopes are periodic."""
-    row, y, x = np.unravel_index(places, power.shape)
-    near = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
-    beside = power[
-        row[:, None],
-        (y[:, None] + near[:, 0]) % power.shape[1],
-        (x[:, None] + near[:, 1]) % power.shape[2],
-    ]
-    return np.asarray((power[row, y, x][:, None] > beside).all(axis=1))
+def _maxima(wide: np.ndarray, places: Samples) -> Samples:
+    """Those of `places` that exceed their eight neighbours; `wide` has a sample more about all."""
+    box, y, x = places
+    near = np.array([(a, b) for a in (0, 1, 2) for b in (0, 1, 2) if (a, b) != (1, 1)])
+    beside = wide[box[:, None], y[:, None] + near[:, 0], x[:, None] + near[:, 1]]
+    top = (wide[box, y + 1, x + 1][:, None] > beside).all(axis=1)
+    return box[top], y[top], x[top]
 
 
 def bounds(places: np.ndarray, shape: tuple[int, int], margin: int = 0) -> tuple[slice, slice]:
@@ -146,17 +196,11 @@ def union(mask: scipy.sparse.csr_array, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _table(
-    number: np.ndarray,
-    flat: np.ndarray,
-    strength: np.ndarray,
-    component: np.ndarray,
-    peak: np.ndarray,
-    shape: tuple[int, ...],
-    pixel: tuple[float, float],
+    parts: _Parts, noise: np.ndarray, shape: tuple[int, int], pixel: tuple[float, float]
 ) -> Regions:
-    many = len(component)
-    place = flat % (shape[1] * shape[2])
-    y, x = (place // shape[2] + 0.5) * pixel[0], (place % shape[2] + 0.5) * pixel[1]
+    many, number, strength = len(parts.row), parts.number, parts.strength
+    y = (parts.place // shape[1] + 0.5) * pixel[0]
+    x = (parts.place % shape[1] + 0.5) * pixel[1]
     weight = np.bincount(number, strength, many)
     cy, cx = (np.bincount(number, strength * v, many) / weight for v in (y, x))
     count = np.bincount(number, minlength=many)
@@ -165,27 +209,7 @@ def _table(
         for v, c, p in ((y, cy, pixel[0]), (x, cx, pixel[1]))
     )
     mask = scipy.sparse.csr_array(
-        (np.ones(len(flat), np.float32), (number, place)), shape=(many, shape[1] * shape[2])
+        (np.ones(len(number), np.float32), (number, parts.place)),
+        shape=(many, shape[0] * shape[1]),
     )
-    return Regions(component, mask, peak, cy, cx, sy, sx)
-
-
-def draw_support(
-    component: np.ndarray,
-    y: np.ndarray,
-    x: np.ndarray,
-    half: np.ndarray,
-    shape: tuple[int, int, int],
-    pixel: tuple[float, float],
-) -> np.ndarray:
-    """Draw a square of half edge `half` about each sighting: bool [component, y, x]."""
-    support = np.zeros(shape, bool)
-    top, bottom = ((y + s * half) / pixel[0] for s in (-1, 1))
-    left, right = ((x + s * half) / pixel[1] for s in (-1, 1))
-    edges = np.stack([top, np.ceil(bottom), left, np.ceil(right)], axis=1)
-    limits = [shape[1], shape[1], shape[2], shape[2]]
-    for row, (y0, y1, x0, x1) in zip(
-        component.tolist(), np.clip(edges, 0, limits).astype(int).tolist(), strict=True
-    ):
-        support[row, y0:y1, x0:x1] = True
-    return support
+    return Regions(parts.row, mask, parts.top / noise[parts.row], cy, cx, sy, sx)

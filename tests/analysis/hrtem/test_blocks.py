@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.analysis.hrtem import maps, pixels, refine
+from beamside.analysis.hrtem import boxes, maps, pixels, refine
 from beamside.analysis.hrtem.crop import fourier_crop
-from beamside.analysis.hrtem.envelopes import envelopes, envelopes_within, plane
-from beamside.analysis.hrtem.regions import bounds
+from beamside.analysis.hrtem.envelopes import envelopes, envelopes_within, fringes, plane
+from beamside.analysis.hrtem.regions import Regions, bounds, regions
 from beamside.analysis.hrtem.spectrum import power_spectrum
 from beamside.analysis.hrtem.tiles import hann, tile_power, tiling
 
@@ -68,6 +68,50 @@ def test_envelopes_within_boxes_are_those_of_the_plane() -> None:
     whole = envelopes(source, ky, kx)
     for power, full, box in zip(envelopes_within(source, ky, kx, boxes), whole, boxes, strict=True):
         np.testing.assert_allclose(power, full[box], rtol=1e-3, atol=1e-4 * full.max())
+
+
+def test_an_envelope_goes_on_periodically_beyond_the_plane() -> None:
+    source = plane(fourier_crop(noise((300, 260)), PIXEL, 8.3), 0.3, 0.6)
+    ky, kx = np.array([2.5]), np.array([3.3])
+    whole = envelopes(source, ky, kx)[0]
+    all_of_it = (slice(0, whole.shape[0]), slice(0, whole.shape[1]))
+    wide = fringes(source, ky, kx).power(0, all_of_it, 1)
+    np.testing.assert_allclose(wide, np.pad(whole, 1, mode="wrap"), atol=1e-4 * whole.max())
+
+
+def test_regions_cut_in_boxes_are_those_of_the_whole_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    y, x = np.indices((60, 70))
+    power = rng.exponential(0.2, (4, 60, 70)).astype(np.float32)
+    power[0] += 40 * np.exp(-((y - 8) ** 2 + (x - 9) ** 2) / 30)
+    power[1] += 200 * np.exp(-((y - 30) ** 2 + (x - 20) ** 2) / 30)  # and a weaker one beside it
+    power[1] += 40 * np.exp(-((y - 30) ** 2 + (x - 39) ** 2) / 30)
+    power[2] += 60 * np.exp(-((y - 58) ** 2) / 9)  # longer than any box
+    support = boxes.seen_at(
+        np.array([0, 1, 1, 2, 3]),
+        (np.array([8.0, 30, 30, 58, 20]), np.array([9.0, 20, 39, 40, 20])),
+        np.full(5, 5.0),
+        (60, 70),
+        (1.0, 1.0),
+    )
+    wide = np.pad(power, ((0, 0), (1, 1), (1, 1)), mode="wrap")
+    asked: list[int] = []
+
+    def within(row: int, box: tuple[slice, slice]) -> list[np.ndarray]:
+        asked.append(box[0].stop - box[0].start)
+        return [wide[row, box[0].start : box[0].stop + 2, box[1].start : box[1].stop + 2]]
+
+    def cut() -> Regions:
+        return regions(within, np.ones(4), support, (1.0, 1.0))
+
+    in_boxes = cut()
+    assert min(asked) == 32 < max(asked)
+    monkeypatch.setattr(boxes, "STEP", 70)
+    whole = cut()
+    assert whole.component.tolist() == in_boxes.component.tolist() == [0, 1, 2, 1]
+    assert (whole.mask != in_boxes.mask).nnz == 0
+    for name in ("peak", "y", "x", "sigma_y", "sigma_x"):
+        np.testing.assert_allclose(getattr(whole, name), getattr(in_boxes, name), rtol=1e-6)
 
 
 def test_bounds_hold_places_and_margin_and_end_with_the_plane() -> None:
