@@ -73,7 +73,7 @@ class StageMap:
 
         `FIELD_map` is what was measured, NaN where nobody was; `FIELD_expected` and `FIELD_sigma`
         are what to expect of each cell after that, and its standard deviation (`decisions`). Where
-        there are several scans their number follows. Maps have a cell for each position along each
+        there are several scans their number follows, and is an attribute. Maps have a cell for each position along each
         axis that was visited; scans of more than MOST cells have visits only.
         """
         numbers = sorted(number for number in state if np.isfinite(state[number][:2]).all())
@@ -88,7 +88,8 @@ class StageMap:
             for name, plane in self._maps(places, mine).items():
                 one = len(scans) == 1
                 what = f"{name.replace('_', ' ')} over the stage{'' if one else behind}"
-                maps[name if one else f"{name}_{scan:g}"] = (PLACES, plane, {"long_name": what})
+                attrs = {"long_name": what} | ({} if one else {SCAN: int(scan)})
+                maps[name if one else f"{name}_{scan:g}"] = (PLACES, plane, attrs)
         coords = {
             axis: (axis, values, {"units": "nm", "long_name": axis.replace("_", " ")})
             for axis, values in zip(PLACES, places, strict=True)

@@ -1,7 +1,8 @@
 """One frame's part of a result, as JSON: by dims and attributes, whatever the analysis is.
 
 Variables along `frame` are cut to the frame. A dimension `thing` whose variables are called
-`thing_<column>` is a table; `thing_frame` says which rows are the frame's. A whole-number column
+`thing_<column>` is a table; `thing_frame` says which rows are the frame's, but of a whole run's
+result (`level` "run") all rows are told. A whole-number column
 called like another table (`spot_grain`) refers to that table's rows and is renumbered.
 """
 
@@ -27,7 +28,7 @@ ROWS = 5000
 def describe(held: Held[Result], number: int) -> dict[str, Any]:
     """The part of a result that belongs to frame `number`: small values inline, images by href."""
     result = held.message
-    data, index = result.data, result.frames.index(number)
+    data, index = result.data, _place(result, number)
     run = held.archive or result.run
     tables = {str(dim): _rows(data, str(dim), index) for dim in data.dims if _is_table(data, dim)}
     began = result.detector_ns or result.received_ns
@@ -82,9 +83,15 @@ def _is_table(data: xr.Dataset, dim: Hashable) -> bool:
     return bool(names) and all(name.startswith(f"{dim}_") for name in names)
 
 
-def _rows(data: xr.Dataset, dim: str, index: int) -> np.ndarray:
+def _place(result: Result, number: int) -> int | None:
+    """Which of its frames it is; None where the result is of all of them together."""
+    index = result.frames.index(number)
+    return None if result.provenance.get("level") == "run" else index
+
+
+def _rows(data: xr.Dataset, dim: str, index: int | None) -> np.ndarray:
     owner = f"{dim}_frame"
-    if owner not in data:
+    if index is None or owner not in data:
         return np.arange(data.sizes[dim])
     return np.flatnonzero(data[owner].values == index)
 
@@ -96,7 +103,7 @@ def tables_of(result: Result) -> list[str]:
 
 def table(result: Result, number: int, name: str, offset: int, limit: int) -> dict[str, Any] | None:
     """Rows of a frame's part of a table; None if there is no such table."""
-    names, index = tables_of(result), result.frames.index(number)
+    names, index = tables_of(result), _place(result, number)
     if name not in names:
         return None
     rows = {dim: _rows(result.data, dim, index) for dim in names}

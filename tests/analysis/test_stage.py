@@ -53,6 +53,7 @@ def test_scans_that_share_a_run_are_told_apart_on_the_same_axes() -> None:
     )
     assert found["visit_scan"].values.tolist() == [1, 2, 1, 1]
     assert "scan 2" in found["mean_map_2"].attrs["long_name"]
+    assert [found[f"mean_map_{scan}"].attrs["scan"] for scan in (1, 2)] == [1, 2]
 
 
 def test_a_cell_where_nobody_was_is_uncertain() -> None:

@@ -7,7 +7,7 @@ import { csvOf, read } from '../src/data/measure';
 import { at, joined, moved, rangesOf, rankOf, sizeOf } from '../src/data/ranges';
 import { changesOf, valueOf } from '../src/data/schema';
 import { axesOf, lengthened, pathOf, type SteeringEvent } from '../src/data/steering';
-import { follow, isLinked, outlinesOf, placesOf, viewsOf } from '../src/data/views';
+import { follow, isLinked, outlinesOf, placesOf, viewsOf, visitsOf } from '../src/data/views';
 import { fullPixelAt, fullPosition, nameOf, pictureOf, pixelAt, valueAt, type ResultDoc } from '../src/data/wire';
 import { settled } from '../src/settings';
 
@@ -210,6 +210,17 @@ describe('steering', () => {
   it('goes where moves were done, axes that are not moved stay', () => {
     expect(pathOf(events, ['y', 'x'])).toEqual([[3, 5], [3, 6]]);
     expect(axesOf(events)).toEqual(['y', 'x']);
+  });
+  it('draws each scan over its own map', () => {
+    const column = (...values: number[]) => ({ dims: [], attrs: {}, values });
+    const columns = { y: column(0, 0, 15), x: column(0, 30, 0), scan: column(1, 2, 1) };
+    const tables = { spot: { rows: 1, total: 1, columns: { y: column(1), x: column(2) } }, visit: { rows: 3, total: 3, columns } };
+    const result = { tables } as unknown as ResultDoc;
+    const dims: [string, string] = ['stage_y', 'stage_x'];
+    expect(visitsOf(result, dims, 1)).toEqual([[0, 0], [15, 0]]);
+    expect(visitsOf(result, dims, 2)).toEqual([[0, 30]]);
+    tables.visit.total = 9; // a path with gaps is none
+    expect(visitsOf(result, dims, 1)).toBeUndefined();
   });
   it('keeps events that the service no longer tells, each once', () => {
     const later = lengthened(events.slice(0, 2), events.slice(1));

@@ -110,6 +110,18 @@ export function numbersOf(result: ResultDoc, table: string, column: string): num
   return values?.map((value) => (typeof value === 'number' ? value : Number.NaN));
 }
 
+/** Where a scan went: the rows of that scan in a table of visits; undefined where not all are told. */
+export function visitsOf(result: ResultDoc, [dimY, dimX]: [string, string], scan: unknown): [y: number, x: number][] | undefined {
+  const last = (dim: string) => dim.slice(dim.lastIndexOf('_') + 1);
+  for (const [table, { rows, total }] of Object.entries(result.tables)) {
+    const scans = numbersOf(result, table, 'scan');
+    const [y, x] = [numbersOf(result, table, last(dimY)), numbersOf(result, table, last(dimX))];
+    if (!scans || !y || !x || rows < total) continue;
+    return scans.flatMap((of, row) => (of === scan ? [[y[row] ?? Number.NaN, x[row] ?? Number.NaN]] : []));
+  }
+  return undefined;
+}
+
 export interface Selection {
   table: string;
   row: number;

@@ -4,8 +4,8 @@ import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
 import type { Measured } from '../data/measure';
 import { pathOf, placeOf, useSteering } from '../data/steering';
-import { numbersOf, type Named } from '../data/views';
-import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture } from '../data/wire';
+import { numbersOf, visitsOf, type Named } from '../data/views';
+import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
 import { ClassLayer } from '../draw/ClassLayer';
 import { Path, Ring, ScaleBar, Shape } from '../draw/Marks';
 import { Raster, type Point } from '../draw/Raster';
@@ -136,7 +136,7 @@ export function PicturePanel(props: {
           <ScaleBar units={unit(picture.x.units)} />
           {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
           {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
-          {named && <SteeredPath dims={dims} />}
+          {named && <SteeredPath dims={dims} result={scene.shown.result} scan={named.variable.attrs.scan} />}
           {shape?.variable === variable && <Shape measured={shape} picture={picture} />}
         </Raster>
       ) : (
@@ -274,15 +274,25 @@ function useDraw(
   );
 }
 
-/** Where steering went, in a plane over the axes that it moves. */
-function SteeredPath({ dims }: { dims: [string, string] }) {
+/**
+ * Where steering went, in a plane over the axes that it moves. Of scans that share a run each has a map of
+ * its own: there its own path is drawn, by its visits, and only where steering was too its next place.
+ */
+function SteeredPath({ dims, result, scan }: { dims: [string, string]; result: ResultDoc | undefined; scan: unknown }) {
   const steering = useSteering();
   const { doc, events = [] } = steering ?? {};
-  const path = useMemo(() => pathOf(events, dims), [events, dims.join()]);
+  const steered = useMemo(() => pathOf(events, dims), [events, dims.join()]);
+  const visits = useMemo(
+    () => (scan === undefined ? undefined : ((result && visitsOf(result, dims, scan)) ?? [])),
+    [result, dims.join(), scan],
+  );
   const moves = doc?.stopped ? undefined : doc?.waiting[0]?.moves;
-  const [y, x] = dims.map((dim, i) => placeOf(moves?.[dim]?.to) ?? path.at(-1)?.[i]);
+  const path = visits ?? steered;
+  const last = steered.at(-1);
+  const [y, x] = dims.map((dim, i) => placeOf(moves?.[dim]?.to) ?? last?.[i]);
   const moved = moves !== undefined && (dims[0] in moves || dims[1] in moves);
-  const next = moved && y !== undefined && x !== undefined ? ([y, x] as [number, number]) : undefined;
+  const mine = !visits || visits.some((place) => place.every((at, i) => at === last?.[i]));
+  const next = mine && moved && y !== undefined && x !== undefined ? ([y, x] as [number, number]) : undefined;
   return path.length || next ? <Path path={path} next={next} /> : null;
 }
 
