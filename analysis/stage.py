@@ -16,6 +16,8 @@ SCAN = "scan"
 """A number of the frame that tells scans apart which share a run."""
 MOST = 1 << 22
 """Cells of the largest map that is drawn."""
+MOST_EMPTY = 32
+"""Positions of a regular grid for each that was visited, up to which an axis is the whole grid."""
 MOST_GUESSED = 1 << 22
 """Cells times visits up to which it is told what to expect of a cell."""
 State: TypeAlias = dict[int, np.ndarray]
@@ -28,7 +30,8 @@ class StageMap:
     Of each frame with the coords `stage_y` and `stage_x` (nm) the variables `fields` along `frame`
     are kept; frames that do not say where they were taken are left out. A place that was visited
     twice shows its newest frame. Of frames with a coord `scan` (1, 2, ...) each scan has its own
-    maps, on the same axes.
+    maps, on the same axes. Where the positions along an axis lie on a regular grid, the axis is
+    that grid from the lowest to the highest: a map that is half done is not squeezed.
     """
 
     fields: tuple[str, ...]
@@ -73,12 +76,13 @@ class StageMap:
 
         `FIELD_map` is what was measured, NaN where nobody was; `FIELD_expected` and `FIELD_sigma`
         are what to expect of each cell after that, and its standard deviation (`decisions`). Where
-        there are several scans their number follows, and is an attribute. Maps have a cell for each position along each
-        axis that was visited; scans of more than MOST cells have visits only.
+        there are several scans their number follows, and is an attribute. Maps have a cell for each
+        position along each axis that was visited, or of the grid that these lie on; scans of more
+        than MOST cells have visits only.
         """
         numbers = sorted(number for number in state if np.isfinite(state[number][:2]).all())
         rows = np.array([state[n] for n in numbers]).reshape(len(numbers), self._width)
-        places = [np.unique(rows[:, n]) for n in (0, 1)]
+        places = [_grid(np.unique(rows[:, n])) for n in (0, 1)]
         if not 0 < len(places[0]) * len(places[1]) <= MOST:
             return xr.Dataset(self._visits(numbers, rows), attrs={"title": "Where the stage was"})
         maps: dict[str, Any] = {}
@@ -128,3 +132,19 @@ class StageMap:
                 maps[f"{name}_expected"] = guess.mean.reshape(shape)
                 maps[f"{name}_sigma"] = guess.sigma.reshape(shape)
         return maps
+
+
+def _grid(places: np.ndarray) -> np.ndarray:
+    """The regular grid that sorted positions lie on; they themselves where they lie on none."""
+    if len(places) < 3:
+        return places
+    step = float(np.diff(places).min())
+    if places[-1] - places[0] >= step * MOST_EMPTY * len(places):
+        return places
+    steps = (places - places[0]) / step
+    cells = np.rint(steps).astype(np.int64)
+    if not np.allclose(steps, cells, rtol=0, atol=1e-3):
+        return places
+    grid = np.linspace(places[0], places[-1], cells[-1] + 1)
+    grid[cells] = places  # to the last digit, or they would not be found again
+    return grid

@@ -56,6 +56,20 @@ def test_scans_that_share_a_run_are_told_apart_on_the_same_axes() -> None:
     assert [found[f"mean_map_{scan}"].attrs["scan"] for scan in (1, 2)] == [1, 2]
 
 
+def test_a_map_that_is_half_done_lies_on_the_grid_of_its_positions() -> None:
+    grid = StageMap(("mean",))
+    step = 1 / 3
+    rows = [(n * step, 0.0) for n in (0, 1, 2, 7)]
+    found = grid.finish(grid.add(grid.start(), said(rows, [1, 2, 3, 4]), [0, 1, 2, 3]))
+    np.testing.assert_allclose(found["stage_y"], np.arange(8) * step)
+    assert np.isnan(found["mean_map"][:, 0]).values.tolist() == [False] * 3 + [True] * 4 + [False]
+    for odd in ([0.0, 1.0, 2.37, 5.0], [0.0, 1e-3, 1.0, 1e6]):
+        off = said([(y, 0.0) for y in odd], [1, 2, 3, 4])
+        assert (
+            grid.finish(grid.add(grid.start(), off, [0, 1, 2, 3]))["stage_y"].values.tolist() == odd
+        )
+
+
 def test_a_cell_where_nobody_was_is_uncertain() -> None:
     grid = StageMap(("mean",))
     places = [(float(y), float(x)) for y in range(6) for x in range(3)] + [(5.0, 9.0)]
