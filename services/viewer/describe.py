@@ -70,7 +70,12 @@ def values_of(result: Result, number: int, name: str) -> tuple[np.ndarray, tuple
 
 
 def shrunk(axis: Mapping[str, Any], step: int, width: int) -> dict[str, Any]:
-    """Start, step and units of an axis of which every `step`-th is shown, `width` averaged."""
+    """Start, step and units of an axis of which every `step`-th is shown, `width` averaged.
+
+    Where its positions are uneven a picture is drawn by index, and says so: in pixels.
+    """
+    if "values" in axis:
+        axis = {"units": "px"}
     pitch = axis.get("step", 1.0)
     start = axis.get("start", 0.0) + (width - 1) / 2 * pitch
     return {"start": start, "step": step * pitch, "units": axis.get("units", "")}
@@ -160,23 +165,29 @@ def _variable(
 
 
 def axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
-    """Size, units and positions along a dimension: start and step if they are even, else all."""
+    """Size, units and positions along a dimension: start and step if they are even, else all.
+
+    Of more than INLINE uneven positions those in the middle of each `every` are told.
+    """
     size = data.sizes[dim]
     if dim not in data.coords or data[dim].ndim != 1:
         return {"size": size}
     coordinate = data[dim]
     words = {key: text(coordinate.attrs.get(key, "")) for key in ("units", "long_name")}
     values = coordinate.values
+    every = max(1, -(-size // INLINE))
+    uneven = {"size": size, **words, "values": inline(values[every // 2 :: every])}
+    uneven |= {"every": every} if every > 1 else {}
     if values.dtype.kind not in "iuf":
-        return {"size": size, **words, "values": inline(values[:INLINE])}
+        return uneven
     start = float(values[0]) if size else 0.0
     with np.errstate(all="ignore"):
         step = (float(values[-1]) - start) / (size - 1) if size > 1 else 1.0
     if not np.isfinite([start, step]).all():
-        return {"size": size, **words, "values": inline(values[:INLINE])}
-    if np.allclose(values, start + step * np.arange(size), rtol=0, atol=abs(step) * 1e-2):
+        return uneven
+    if step and np.allclose(values, start + step * np.arange(size), rtol=0, atol=abs(step) * 1e-2):
         return {"size": size, **words, "start": start, "step": step}
-    return {"size": size, **words, "values": inline(values[:INLINE])}
+    return uneven
 
 
 def inline(values: np.ndarray) -> Any:

@@ -151,7 +151,8 @@ def _tiff(seen: Seen, look: Look, size: int) -> bytes:
     steps = [float(axis.get("step", 1.0)) for axis in seen.axes.values()]
     unit = next((str(axis.get("units", "")) for axis in seen.axes.values()), "")
     out = io.BytesIO()
-    known = len(steps) == 2 and all(step > 0 for step in steps)
+    even = all("values" not in axis for axis in seen.axes.values())
+    known = even and len(steps) == 2 and all(step > 0 for step in steps)
     with np.errstate(over="ignore"):  # beyond float32 lies infinity
         pixels = np.asarray(real(seen.image), np.float32)
     tifffile.imwrite(
@@ -161,7 +162,7 @@ def _tiff(seen: Seen, look: Look, size: int) -> bytes:
         resolution=(1 / steps[1], 1 / steps[0]) if known else None,
         metadata={
             "axes": "YX",
-            "unit": unit.encode("ascii", "replace").decode() or "pixel",
+            "unit": (known and unit.encode("ascii", "replace").decode()) or "pixel",
             "Info": json.dumps(json.loads(encode(_said(seen)))),
         },
     )

@@ -103,9 +103,9 @@ class Values:
         y0, x0, y1, x1 = line
         found = await asyncio.to_thread(profile, seen.image, (y0, x0, y1, x1), width)
         ends = [_physical(seen, y, x) for y, x in ((y0, x0), (y1, x1))]
-        same_units = len({axis.get("units") for axis in seen.axes.values()}) == 1
-        unit = ends[0]["units"] if same_units else "px"
-        a, b = (np.array([e["y"], e["x"]]) for e in ends) if same_units else _pixels(line)
+        straight = _is_even(seen) and len({axis.get("units") for axis in seen.axes.values()}) == 1
+        unit = ends[0]["units"] if straight else "px"
+        a, b = (np.array([e["y"], e["x"]]) for e in ends) if straight else _pixels(line)
         return json_answer(
             {
                 "distance": found.along * float(np.hypot(*(b - a))),
@@ -198,7 +198,14 @@ def _pixels(line: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(line[:2]), np.array(line[2:])
 
 
+def _is_even(seen: Seen) -> bool:
+    """Whether pixels are as far apart everywhere; else places are told by index."""
+    return not any("values" in axis for axis in seen.axes.values())
+
+
 def _physical(seen: Seen, y: float, x: float) -> dict[str, Any]:
+    if not _is_even(seen):
+        return {"y": y, "x": x, "units": "px"}
     rows, columns = ["", "", *seen.dims][-2:]
     said = {}
     for name, dim, at in (("y", rows, y), ("x", columns, x)):
@@ -210,9 +217,8 @@ def _physical(seen: Seen, y: float, x: float) -> dict[str, Any]:
 
 def _position(seen: Seen, dim: str, index: int) -> dict[str, Any]:
     axis = seen.axes.get(dim, {})
-    values = axis.get("values")
-    if values is not None:
-        value = values[index] if index < len(values) else None
+    if "values" in axis:
+        value = describe.inline(seen.held.message.data[dim].values[index])
     else:
         value = axis.get("start", 0.0) + index * axis.get("step", 1.0)
     return {"index": index, "value": value, "units": axis.get("units", "")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -92,6 +93,35 @@ def test_words_of_a_result_are_text_and_flags_whole_numbers(visit: Any, run: Any
         assert found["variables"]["v"]["attrs"] == words
         said = {"flag_values": [3], "flag_meanings": "Li LiF", "units": "1"}
         assert found["variables"]["w"]["attrs"] == said
+
+    visit(scenario)
+
+
+def test_a_picture_over_uneven_positions_is_drawn_by_index_and_says_so(
+    visit: Any, run: Any
+) -> None:
+    k, e = np.geomspace(1, 100, 6), np.geomspace(700, 800, 10_000)
+    axes = {"k": ("k", k, {"units": "1/nm"}), "e": ("e", e, {"units": "eV"})}
+    data = xr.Dataset(
+        {"v": (("frame", "k", "e"), np.ones((1, 6, 10_000), "f4")), "c": ("z", [1.0, 2.0])},
+        axes | {"z": ("z", [3.0, 3.0])},
+    )
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(replace(run.result(0), data=data))
+        place = run.place(0)
+        shown = await client.get(f"/api/v1/results/{place}/v?size=8192")
+        axis = {"start": 0.5, "step": 2.0, "units": "px"}  # of two pixels each
+        assert json.loads(shown.headers["x-axes"])["k"] == axis
+        dims = (await client.get(f"/api/v1/results/{place}")).json()["dims"]
+        assert dims["k"]["values"] == k.tolist()
+        assert (dims["e"]["values"], dims["e"]["every"]) == (e[1::3].tolist(), 3)
+        assert dims["z"]["values"] == [3.0, 3.0]
+        at = (await client.get(f"/api/v1/values/results/{place}/v?y=2&x=9000")).json()["at"]
+        assert at["k"] == {"index": 2, "value": k[2], "units": "1/nm"}
+        assert at["e"]["value"] == e[9000]
+        line = await client.get(f"/api/v1/profile/results/{place}/v?line=0,0,3,4")
+        assert (line.json()["distance"][-1], line.json()["distance_units"]) == (5.0, "px")
 
     visit(scenario)
 

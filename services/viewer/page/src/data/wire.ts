@@ -115,6 +115,8 @@ export interface Dim {
   start?: number;
   step?: number;
   values?: (number | string)[];
+  /** Of how many values one is told, where they are very many. */
+  every?: number;
 }
 
 export interface ResultDoc {

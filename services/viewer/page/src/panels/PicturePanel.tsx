@@ -4,6 +4,7 @@ import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
 import type { Measured } from '../data/measure';
 import { pathOf, placeOf, useSteering } from '../data/steering';
+import { lies } from '../data/over';
 import { numbersOf, visitsOf, type Named } from '../data/views';
 import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
 import { ClassLayer } from '../draw/ClassLayer';
@@ -16,6 +17,7 @@ import { Chooser, Slices } from './Chooser';
 import { LookMenu } from './LookMenu';
 import { OutMenu } from './OutMenu';
 import { Things } from './Things';
+import { useMaps, type RowMaps } from './maps';
 import { Panel, Toggle } from './Panel';
 import { ColourScale, Readout } from './Readout';
 
@@ -135,7 +137,7 @@ export function PicturePanel(props: {
         >
           <ScaleBar units={unit(picture.x.units)} />
           {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
-          {(named || lies(scene, picture)) && <Things dims={dims} rowMaps={rowMaps} />}
+          {lies(scene.shown.result?.dims ?? {}, dims, picture) && <Things dims={dims} rowMaps={rowMaps} />}
           {named && <SteeredPath dims={dims} result={scene.shown.result} scan={named.variable.attrs.scan} />}
           {shape?.variable === variable && <Shape measured={shape} picture={picture} />}
         </Raster>
@@ -165,41 +167,6 @@ function differing(look: Look, picture: Picture): Look {
 
 function fits(one: Picture, other: Picture | undefined): boolean {
   return one.shape[0] === other?.shape[0] && one.shape[1] === other.shape[1];
-}
-
-/** Whether the result's axes y and x are those of the image: lengths and pixels do not lie over each other. */
-function lies({ shown }: Used, picture: Picture): boolean {
-  const units = shown.result?.dims.x?.units;
-  return units === undefined || units === '' || units === picture.x.units;
-}
-
-type RowMaps = Record<string, Picture>;
-
-/** The maps of classes and of rows that lie over the picture. */
-function useMaps(
-  scene: Used,
-  [dimY, dimX]: [string, string],
-  base: Picture | undefined,
-): [Picture | undefined, RowMaps] {
-  const { views, shown } = scene;
-  const over = dimY === 'y' && dimX === 'x' && base !== undefined;
-  const query = 'enc=raw&size=2048';
-  const classes = usePicture(over ? views.classMap?.name : undefined, query);
-  const rows = Object.entries(over ? views.rowMaps : {});
-  usePicture(rows[0]?.[1].name, query);
-  usePicture(rows[1]?.[1].name, query);
-  const maps = useMemo(
-    () =>
-      Object.fromEntries(
-        rows.flatMap(([table, { name }]) => {
-          const picture = shown.pictures[`${name}?${query}`];
-          return picture ? [[table, picture]] : [];
-        }),
-      ),
-    [shown, views, over],
-  );
-  const fitting = classes && classes.x.units === base?.x.units ? classes : undefined;
-  return [fitting, maps];
 }
 
 /** The row whose pixel or outline was clicked; else a look at the pixel itself. */

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { fixed, number, reciprocal, unit } from '../data/format';
 import { gradientOf, windowOf, type Look } from '../data/looks';
 import { placeOf, type Value } from '../data/measure';
-import { askJson, fullPixelAt, nameOf, pixelAt, valueAt, type Picture } from '../data/wire';
+import { askJson, fullPixelAt, nameOf, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
 import type { Point } from '../draw/Raster';
 import { useScene } from '../scene';
 import { words } from '../words';
@@ -18,8 +18,8 @@ interface Props {
 }
 
 export function Readout(props: Props) {
-  const { picture, point, minus, classMap } = props;
-  const { views } = useScene('views');
+  const { picture, variable, point, minus, classMap } = props;
+  const { views, shown } = useScene('views', 'shown');
   const pixel = point && pixelAt(picture, point.y, point.x);
   const full = point && fullPixelAt(picture, point.y, point.x);
   const rough = picture.coded || picture.step > 1;
@@ -28,12 +28,18 @@ export function Readout(props: Props) {
     const binned = picture.step > 1 ? `${words.binned(picture.step)} · ` : '';
     return <span className="hint">{binned + words.readoutHint}</span>;
   }
+  const places = uneven(shown.result, variable, full);
   const value = valueAt(picture, ...pixel) - (minus ? valueAt(minus, ...pixel) : 0);
   const there = classMap && pixelAt(classMap, point.y, point.x);
   const found = there && views.classes.find((one) => one.value === valueAt(classMap, ...there));
   return (
     <>
-      <Where picture={picture} point={point} />
+      {places.length === 0 && <Where picture={picture} point={point} />}
+      {places.map(([dim, at, units]) => (
+        <span key={dim}>
+          {dim} {number(at, 6)} {units}
+        </span>
+      ))}
       <span data-testid="value" data-exact={!rough || exact !== undefined}>
         <b>{exact !== undefined ? number(exact, 7) : (rough ? '≈ ' : '') + number(value, rough ? 3 : 7)}</b>{' '}
         {unit(picture.units)}
@@ -48,6 +54,16 @@ export function Readout(props: Props) {
       </span>
     </>
   );
+}
+
+/** Places along dimensions whose steps are uneven: the picture is drawn by index there. */
+function uneven(result: ResultDoc | undefined, variable: string, full: [number, number]): [string, number, string][] {
+  const dims = result?.variables[variable]?.dims.slice(-2) ?? [];
+  return dims.flatMap((dim, i) => {
+    const { values, units = '', every = 1 } = result?.dims[dim] ?? {};
+    const at = values?.[Math.floor((full[i] ?? -1) / every)];
+    return typeof at === 'number' ? [[dim, at, unit(units)] as [string, number, string]] : [];
+  });
 }
 
 function Where({ picture, point }: { picture: Picture; point: Point }) {
