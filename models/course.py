@@ -150,7 +150,7 @@ class Course:
         groups = [{k: v for k, v in g.items() if k != "params"} for g in said["param_groups"]]
         times = {name: self.schedule.state_dict()[name] for name in TIMES}
         keeper = self.keeper
-        judged = {"best": keeper.best, "waited": keeper.waited}
+        judged: dict[str, Any] = {"best": keeper.best, "waited": keeper.waited}
         judged |= {"least": keeper.least} if keeper.state else {}
         facts = {"step": self.step, "curve": self.curve, "seconds": self.seconds}
         return arrays, {**facts, "groups": groups, "schedule": times, "judged": judged}

@@ -38,7 +38,7 @@ def ranges(net: StarDist, images: Iterable[np.ndarray] | None = None) -> dict[st
         seen[name] = [min(low, float(values.min())), max(high, float(values.max()))]
 
     hooks = [
-        module.register_forward_pre_hook(lambda _, given, name=name: look(name, given[0]))  # type: ignore[misc]
+        module.register_forward_pre_hook(lambda _, given, name=name: look(name, given[0]))
         for name, module in net.named_modules()
         if isinstance(module, torch.nn.Conv2d)
     ]

@@ -67,7 +67,8 @@ class Labels:
         """Make the Dataset; ValueError where they do not fit together."""
         import xarray as xr  # half a second, and ingest never needs it
 
-        data, coords = {}, {}
+        data: dict[str, Any] = {}
+        coords: dict[str, Any] = {}
         for name, variable in self.variables.items():
             home = coords if name in self.coords else data
             home[name] = (variable.dims, variable.values, variable.attrs)

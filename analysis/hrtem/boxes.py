@@ -79,7 +79,7 @@ class Boxes:
             (labels[:, :, 0], self.corner[:, 1] > 0),
             (labels[:, :, -1], end[:, 1] < self.shape[1]),
         )
-        return np.any([line.any(axis=1) & inside for line, inside in edges], axis=0)
+        return np.asarray(np.any([line.any(axis=1) & inside for line, inside in edges], axis=0))
 
 
 def boxes(power: Power, rows: np.ndarray, size: int, support: Support) -> Boxes:

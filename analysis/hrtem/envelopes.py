@@ -150,7 +150,8 @@ class Fringes:
         top, left = self.corner[0][row], self.corner[1][row]
         square = self.source.spectrum[top : top + my, left : left + mx]
         along, across = _waves(my)[y] * self.weights[0][row], _waves(mx)[x] * self.weights[1][row]
-        return np.square(np.abs(along @ square @ across.T))
+        power: np.ndarray = np.square(np.abs(along @ square @ across.T))
+        return power
 
 
 def fringes(source: Plane, ky: np.ndarray, kx: np.ndarray, *, ahead: bool = False) -> Fringes:

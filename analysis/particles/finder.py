@@ -69,8 +69,9 @@ class ParticleFinder:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
-        if find_spec("torch") is None:  # told at once, not slice by slice
-            raise ValueError("particles are found by torch: pip install 'beamside[networks]'")
+        for module in ("torch", "numba"):
+            if find_spec(module) is None:  # told at once, not slice by slice
+                raise ValueError(f"no {module}: pip install 'beamside[networks,particles]'")
         for name in ("particle_um", "particle_px", "slice_um"):
             value = getattr(self, name)
             if value is not None and not _between(value, float("inf")):

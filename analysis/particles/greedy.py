@@ -113,7 +113,8 @@ def _shared(first: np.ndarray, second: np.ndarray, own: np.ndarray, other: np.nd
     """
     sides(first, second, own)
     sides(second, first, other)
-    return abs(within(first, second, own, other) + within(second, first, other, own)) / 2
+    area: float = abs(within(first, second, own, other) + within(second, first, other, own)) / 2
+    return area
 
 
 measure, lens, shared = compiled(_measure), compiled(_lens), compiled(_shared)

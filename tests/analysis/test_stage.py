@@ -62,7 +62,7 @@ def test_a_map_that_is_half_done_lies_on_the_grid_of_its_positions() -> None:
     rows = [(n * step, 0.0) for n in (0, 1, 2, 7)]
     found = grid.finish(grid.add(grid.start(), said(rows, [1, 2, 3, 4]), [0, 1, 2, 3]))
     np.testing.assert_allclose(found["stage_y"], np.arange(8) * step)
-    assert np.isnan(found["mean_map"][:, 0]).values.tolist() == [False] * 3 + [True] * 4 + [False]
+    assert np.isnan(found["mean_map"].values[:, 0]).tolist() == [False] * 3 + [True] * 4 + [False]
     for odd in ([0.0, 1.0, 2.37, 5.0], [0.0, 1e-3, 1.0, 1e6]):
         off = said([(y, 0.0) for y in odd], [1, 2, 3, 4])
         assert (

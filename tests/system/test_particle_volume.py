@@ -103,8 +103,8 @@ def test_two_workers_and_two_that_are_killed_give_the_volume_and_table_of_one(
     every = slices()
     expected = by_one(finder, every)
     assert expected.sizes["particle"] > 5
-    more = ("analysis.workers=2", "analysis.gatherers=2", "analysis.batch_size=5")
-    more = (*more, "source.end_timeout_s=60")  # the sender waits while processes start again
+    more = ["analysis.workers=2", "analysis.gatherers=2", "analysis.batch_size=5"]
+    more.append("source.end_timeout_s=60")  # the sender waits while processes start again
     options = [part for one in more for part in ("--set", one)]
     service = command("run", str(instrument("truth")), "--runs", "1", "--json", *options)
     service.wait_for("ready", 90)
