@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,26 @@ def command(args: argparse.Namespace) -> int:
     settings: dict[str, Any] = {}
     for text in args.assignments:
         settings |= assignment(f"analysis.{text}")["analysis"]
-    if args.analysis == "particles":
+    if bool(args.truth) == (args.packings is not None):
+        raise ValueError("give files with truth, or for particles --packings N")
+    if args.packings is not None:
+        if args.analysis != "particles":
+            raise ValueError(
+                "--packings are of particles: beamside evaluate particles --packings N"
+            )
+        from .evaluate_packings import evaluate as evaluate_packings
+
+        result = evaluate_packings(args.packings, settings)
+    elif args.analysis == "particles":
         from .evaluate_particles import evaluate as evaluate_particles
 
         result = evaluate_particles(args.truth, settings)
     else:
         result = evaluate(args.truth, settings)
     if args.out:
-        kept = {"command": " ".join(sys.argv[1:]), "machine": describe(), "result": result}
+        command = "beamside " + " ".join(sys.argv[1:])
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        kept = {"command": command, "date": day, "machine": describe(), "result": result}
         args.out.write_text(json.dumps(kept, allow_nan=False, indent=2) + "\n")
     said = json.dumps(result, allow_nan=False) if args.json else table(result)
     sys.stdout.write(said + "\n")

@@ -54,7 +54,15 @@ def evaluate(commands: Commands) -> None:
         description="Run an analysis over images with known truth and score it.",
     )
     sub.add_argument("analysis", choices=("hrtem", "particles"), help="which")
-    sub.add_argument("truth", type=Path, nargs="+", metavar="TRUTH.npz", help="images with truth")
+    sub.add_argument("truth", type=Path, nargs="*", metavar="TRUTH.npz", help="images with truth")
+    sub.add_argument(
+        "--packings",
+        type=int,
+        metavar="N",
+        help="particles, instead of files: N generated volumes of each kind and fill, joined in "
+        "3D by both methods with a tenth and a quarter of the cross-sections missed, and seen by "
+        "the network (a CPU minute for each of N)",
+    )
     set_option(sub, "one setting of the analysis, e.g. k_max=8.3")
     sub.add_argument(
         "--out", type=Path, metavar="FILE", help="keep the scores there, with command and machine"

@@ -115,15 +115,25 @@ def test_the_command_prints_one_json_object_or_a_table(
     files: tuple[list[Path], list[Phantom]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     args = argparse.Namespace(
-        truth=files[0], assignments=["k_max=8.0"], json=True, out=None, analysis="hrtem"
+        packings=None,
+        truth=files[0],
+        assignments=["k_max=8.0"],
+        json=True,
+        out=None,
+        analysis="hrtem",
     )
     assert command(args) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["vacuum_false"] == 0.0
     args = argparse.Namespace(
-        truth=files[0], assignments=[], json=False, out=tmp_path / "kept.json", analysis="hrtem"
+        packings=None,
+        truth=files[0],
+        assignments=[],
+        json=False,
+        out=tmp_path / "kept.json",
+        analysis="hrtem",
     )
     assert command(args) == 0
-    assert set(json.loads(args.out.read_text())) == {"command", "machine", "result"}
+    assert set(json.loads(args.out.read_text())) == {"command", "date", "machine", "result"}
     assert "spots precision" in capsys.readouterr().out
 
 

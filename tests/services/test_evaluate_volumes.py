@@ -9,6 +9,7 @@ import pytest
 from beamside.analysis import operators
 from beamside.analysis.particles.matching import tallies
 from beamside.analysis.particles.overlapping import volume_tallies
+from beamside.services import evaluate_packings
 from beamside.services.cli import main
 from beamside.tests.analysis.particles.cut import packed
 from beamside.tests.services.particles.test_volume import Looking
@@ -44,6 +45,42 @@ def test_volumes_without_truth_or_among_slices_are_refused(
     ):
         assert main(["evaluate", "particles", *map(str, given), "--json"]) != 0
         assert words in capsys.readouterr().err
+
+
+def test_packings_are_generated_and_scored_by_method_missed_part_and_fill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluate_packings, "SHAPE", (40, 44, 36))
+    monkeypatch.setattr(evaluate_packings, "RADIUS", 9.0)
+    monkeypatch.setattr(evaluate_packings, "KINDS", ("balls",))
+    monkeypatch.setattr(evaluate_packings, "grey", lambda _, labels: labels.astype(np.uint16))
+    monkeypatch.setattr(operators, "load", lambda *_, **__: Looking())
+    kept = tmp_path / "kept.json"
+    assert main(["evaluate", "particles", "--packings", "1", "--out", str(kept), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert json.loads(kept.read_text())["result"] == said
+    assert said["packings"]["each"] == 1
+    for part in (*said["fusion"].values(), *said["linking"].values(), said["network"]):
+        assert set(part) == {"fill 0.25", "fill 0.5"}
+        assert all(one["particles"] > 0 for one in part.values())
+    assert said["fusion"]["missed 0.1"]["fill 0.25"]["ap0.5"] > 0.7
+    assert said["network"]["fill 0.5"]["ap0.5"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["hrtem", "--packings", "1"], "--packings are of particles"),
+        (["particles", "--packings", "0"], "at least 1 packing"),
+        (["particles"], "give files with truth, or for particles --packings N"),
+        (["particles", "a.npz", "--packings", "1"], "give files with truth, or for particles"),
+    ],
+)
+def test_packings_that_cannot_be_are_refused(
+    given: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *given]) != 0
+    assert words in capsys.readouterr().err
 
 
 def test_volumes_are_matched_as_slices_are() -> None:
