@@ -14,6 +14,7 @@ from ..device import to_host
 from ..operators import AnalysisError, Calibration
 from .evolution import ParticleNetwork
 from .found import Found, assemble, drawn
+from .lines import filled, mended, said
 from .model import NAME, Model, model
 from .pixels import clean
 from .selection import select
@@ -58,6 +59,9 @@ class ParticleFinder:
     for them. Not given: there, unless it is made for bfloat16."""
     device: str = "auto"
     """cpu, cuda, or auto: the GPU where there is one."""
+    mend: bool = True
+    """Fill rows and columns that don't belong between their neighbours: of a slice across a bad one
+    of the volume, or what a detector lost."""
     slice_um: float | None = None
     """From one slice of a volume to the next, um, for what grows over a run; slices of other views
     tell it by their pixels."""
@@ -84,7 +88,7 @@ class ParticleFinder:
             value = getattr(self, name)
             if value is not None and not _between(value, 1.0):
                 raise ValueError(f"{name} must lie between 0 and 1, not be {value!r}")
-        for name in ("exact", "refine", "half", "eight_bits", "network", "maps"):
+        for name in ("exact", "refine", "half", "eight_bits", "mend", "network", "maps"):
             value = getattr(self, name)
             free = name in ("half", "eight_bits") and value is None
             if not (isinstance(value, bool) or free):
@@ -101,12 +105,16 @@ class ParticleFinder:
             )
         pixel = _pixel(calibration)
         cleaned = [clean(to_host(image)) for image in images]
-        slices = [image for image, _ in cleaned]
+        whole = [mended(image) if self.mend else (image, []) for image, _ in cleaned]
+        slices, lines = [image for image, _ in whole], [found for _, found in whole]
         notes = [f"frame {n}: {text}" for n, (_, said) in enumerate(cleaned) for text in said]
+        notes += [f"frame {n}: {said(own)} filled in" for n, own in enumerate(lines) if own]
         network = model(self.model, self.engine, self.half, self.device, self.eight_bits)
         diameter, source = self._diameter(slices, network, pixel)
         found = self._found(slices, network, self._scale(network, diameter))
         data = assemble(found, slices, pixel)
+        if any(lines):
+            data = data.assign(filled(lines))
         if not self.maps:
             data = data.drop_vars("particle_map")
         data.attrs = self._attributes(network, diameter, source, calibration, notes)

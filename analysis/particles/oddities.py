@@ -7,7 +7,7 @@ it should have shown is told by them. Blank ends of a volume are no oddity.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ CONTRAST = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """A slice in blocks."""
 
     index: int
@@ -36,9 +36,13 @@ class _Seen:
     blocks: np.ndarray
     """Less the mean, of length 1; 0 if it is flat"""
 
-    def like(self, other: _Seen) -> float:
+    def like(self, other: Seen) -> float:
         """Correlation, -1 to 1; 0 if one is flat."""
         return float(np.vdot(self.blocks, other.blocks))
+
+
+Why = Callable[[Seen, Seen, list[Seen]], str]
+"""Says in words why the second, between the first and those after it, is odd; nothing if not."""
 
 
 def odd_slices(values: np.ndarray, missing: Collection[int] = ()) -> dict[int, str]:
@@ -47,25 +51,30 @@ def odd_slices(values: np.ndarray, missing: Collection[int] = ()) -> dict[int, s
     At most `RUN` side by side are found, and none at an end: nothing tells what it should show.
     """
     absent = set(missing)
-    ahead: list[_Seen] = []
-    indices = (n for n in range(len(values)) if n not in absent)
-    before: _Seen | None = None
+    return odd((seen(n, values[n]) for n in range(len(values)) if n not in absent), _why)
+
+
+def odd(slices: Iterator[Seen], why: Why) -> dict[int, str]:
+    """Tell which of `slices`, in their order, are odd, and in words why."""
+    ahead: list[Seen] = []
+    before: Seen | None = None
     found: dict[int, str] = {}
     while True:
-        while len(ahead) < RUN + 1 and (n := next(indices, None)) is not None:
-            ahead.append(_seen(n, values[n]))
+        while len(ahead) < RUN + 1 and (another := next(slices, None)) is not None:
+            ahead.append(another)
         if not ahead:
             return found
         one, *after = ahead
         ahead = after
-        why = _why(before, one, after) if before is not None else ""
-        if why:
-            found[one.index] = why
+        words = why(before, one, after) if before is not None else ""
+        if words:
+            found[one.index] = words
         else:
             before = one
 
 
-def _seen(index: int, image: np.ndarray) -> _Seen:
+def seen(index: int, image: np.ndarray) -> Seen:
+    """Look at a slice in blocks."""
     side = max(1, -(-max(image.shape) // ACROSS))
     height, width = (max(n // side, 1) * min(side, n) for n in image.shape)
     part = np.asarray(image[:height, :width], np.float32)
@@ -77,10 +86,10 @@ def _seen(index: int, image: np.ndarray) -> _Seen:
     length = float(np.sqrt(np.vdot(blocks, blocks)))
     flat = not length > 1e-6 * max(abs(mean), 1e-30) * np.sqrt(blocks.size)
     unit = np.zeros_like(blocks) if flat else blocks / length
-    return _Seen(index, mean, 0.0 if flat else length / np.sqrt(blocks.size), unit)
+    return Seen(index, mean, 0.0 if flat else length / np.sqrt(blocks.size), unit)
 
 
-def _why(before: _Seen, one: _Seen, after: list[_Seen]) -> str:
+def _why(before: Seen, one: Seen, after: list[Seen]) -> str:
     """Why a slice does not belong between others; nothing if it does."""
     for other in after:
         alike = before.like(other)
@@ -98,7 +107,7 @@ def _why(before: _Seen, one: _Seen, after: list[_Seen]) -> str:
     return ""
 
 
-def _brightness(before: _Seen, one: _Seen, other: _Seen) -> str:
+def _brightness(before: Seen, one: Seen, other: Seen) -> str:
     spread = min(before.spread, other.spread)
     if abs(before.mean - other.mean) > SHIFT / 3 * spread:
         return ""

@@ -36,13 +36,16 @@ class Section:
     """float32 [star]: share of it that is as dark as cracks; NaN = unknown"""
     pixel: tuple[float, float] = UNKNOWN
     """um along the same two axes; 0 = unknown"""
+    lines: tuple[tuple[int, int], ...] = ()
+    """Those that were filled in: the axis of the volume across which they lie, and their place."""
 
     def __len__(self) -> int:
         return len(self.prob)
 
-    def rank(self) -> tuple[int, bytes]:
+    def rank(self) -> tuple[int, bytes, tuple[tuple[int, int], ...]]:
         """Of two sections of one place the higher stays, whoever saw it first."""
-        return len(self), self.prob.tobytes() + self.corners.tobytes() + self.dark.tobytes()
+        told = self.prob.tobytes() + self.corners.tobytes() + self.dark.tobytes()
+        return len(self), told, self.lines
 
 
 def section(
@@ -53,10 +56,12 @@ def section(
     prob: np.ndarray,
     pixel: tuple[float, float] = UNKNOWN,
     dark: np.ndarray | None = None,
+    lines: Iterable[tuple[int, int]] = (),
 ) -> Section:
     """Make a section of what an analysis said; ValueError says what is wrong with it.
 
-    Stars that are not finite are left out.
+    `lines` that were filled in: axis of the slice (0, 1), and place along it. Stars that are not
+    finite are left out.
     """
     if view not in (0, 1, 2) or not 0 <= index < MOST or not 1 <= min(shape) <= max(shape) < MOST:
         raise ValueError(
@@ -72,7 +77,9 @@ def section(
     order = np.flatnonzero(good)
     order = order[np.lexsort((*corners[order, 0, ::-1].T, -prob[order]))]
     size = (shape[0], shape[1])
-    return Section(view, index, size, corners[order], prob[order], dark[order], pixel)
+    left = [axis for axis in range(3) if axis != view]
+    filled = tuple(sorted((left[int(axis)], int(place)) for axis, place in lines))
+    return Section(view, index, size, corners[order], prob[order], dark[order], pixel, filled)
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,9 @@ def packed(sections: Sections) -> dict[str, np.ndarray]:
         "corners": np.concatenate([empty, *(p.corners for p in parts if len(p))]),
         "prob": np.concatenate([np.zeros(0, np.float32), *(p.prob for p in parts)]),
         "dark": np.concatenate([np.zeros(0, np.float32), *(p.dark for p in parts)]),
+        "lines": np.array(
+            [(n, *line) for n, p in enumerate(parts) for line in p.lines], np.int64
+        ).reshape(-1, 3),
     }
 
 
@@ -129,6 +139,10 @@ def unpacked(arrays: Mapping[str, np.ndarray]) -> Sections:
         raise ValueError(f"the state has {len(prob)} stars, and its table tells of others")
     stops = np.cumsum(place[:, 4])
     pixels = np.asarray(arrays["pixel"], float).reshape(-1, 2)
+    lines: dict[int, list[tuple[int, int]]] = {}
+    for n, axis, at in np.asarray(arrays.get("lines", ()), np.int64).reshape(-1, 3).tolist():
+        own = axis - (axis > int(place[n, 0]))  # of the slice, not of the volume
+        lines.setdefault(n, []).append((own, at))
     return Sections().with_(
         section(
             int(v),
@@ -138,6 +152,7 @@ def unpacked(arrays: Mapping[str, np.ndarray]) -> Sections:
             prob[e - n : e],
             (float(p[0]), float(p[1])),
             dark[e - n : e],
+            lines.get(number, ()),
         )
-        for (v, i, h, w, n), e, p in zip(place, stops, pixels, strict=True)
+        for number, ((v, i, h, w, n), e, p) in enumerate(zip(place, stops, pixels, strict=True))
     )

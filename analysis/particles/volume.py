@@ -25,6 +25,7 @@ from .fusion import Fusion, fused
 from .growing import grown
 from .linking import Linking
 from .sections import Section, Sections, packed, section, unpacked
+from .strays import without_strays
 
 SHOWN = 1 << 21
 """Cells of the volume that is shown while it grows."""
@@ -72,7 +73,7 @@ class ParticleVolume:
 
         Variables: `particle_*` [particle], `particle_map` [z, y, x], `view` [colour, row, column]
         (from outside), `importance` [feature] (what goes with damage); the attribute `method` says
-        how slices were joined, `note` which were left out or are missing, and why.
+        how slices were joined, `note` which were left out, bridged or are missing, and why.
         """
         found = self.joined(state)
         if found is None:
@@ -87,9 +88,11 @@ class ParticleVolume:
 
     def joined(self, state: Sections) -> Joined | None:
         """Join the slices to labels of coarse cells; None without any."""
-        kept, extent = agreed(state)
-        if not len(kept):
+        there, extent = agreed(state)
+        if not len(there):
             return None
+        kept, strays = without_strays(there)
+        extent = replace(extent, notes=(*extent.notes, *strays))
         if self.slice_um is not None and not extent.pixel[0]:
             extent = replace(extent, pixel=(self.slice_um, *extent.pixel[1:]))
         voxels = float(np.prod(extent.shape, dtype=float))
@@ -146,16 +149,27 @@ def sections_of(said: xr.Dataset, numbers: Sequence[int]) -> list[Section]:
     prob = said["particle_probability"].values
     unknown = np.full(len(prob), np.nan)
     dark = said["particle_dark"].values if "particle_dark" in said else unknown
+    lines = _lines(said, len(numbers))
     found = []
     for n in range(len(numbers)):
         own = frame == n
         try:
             place = int(view[n]), int(index[n])
-            one = section(*place, shape, corners[own], prob[own], pixel, dark[own])
+            one = section(*place, shape, corners[own], prob[own], pixel, dark[own], lines[n])
         except ValueError as error:
             raise AnalysisError(f"frame {numbers[n]}: {error}") from error
         found.append(one)
     return found
+
+
+def _lines(said: xr.Dataset, frames: int) -> list[list[tuple[int, int]]]:
+    """Lines of each frame that were filled in."""
+    lines: list[list[tuple[int, int]]] = [[] for _ in range(frames)]
+    if "line_frame" in said:
+        columns = (said[f"line_{name}"].values.tolist() for name in ("frame", "axis", "index"))
+        for frame, axis, index in zip(*columns, strict=True):
+            lines[frame].append((axis, index))
+    return lines
 
 
 def _told(said: xr.Dataset, name: str, otherwise: np.ndarray) -> np.ndarray:
