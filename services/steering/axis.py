@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .errands import Errands
 from .waiting import Waiting
 
 
 class Axis:
-    """Movable and Readable out of two functions; `set` is called in a thread of its own.
+    """Movable and Readable out of two functions; `set` is called in the axis' own thread.
 
     `get` and `set` use the instrument's own unit, told in `units`. After `set` has returned, and
     `settle` seconds more, a move is done. With `tolerance` the position is read back, and a move
@@ -37,6 +38,7 @@ class Axis:
         self._get, self._set, self._stop = get, set, stop
         self._target: float | None = None
         self._busy = threading.Lock()
+        self._moves = Errands(f"beamside-{name}")
         self._halted = False
 
     @property
@@ -62,7 +64,7 @@ class Axis:
             moving.end(RuntimeError(f"{self.name} is moving already: wait for it first"))
             return moving
         self._target, self._halted = value, False
-        threading.Thread(target=self._move, args=(value, moving, begun), daemon=True).start()
+        self._moves.run(lambda: self._move(value, moving, begun))
         return moving
 
     def _move(self, value: float, moving: Waiting, begun: bool) -> None:

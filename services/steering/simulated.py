@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from ...stream.decompress import encode
 from ...stream.messages import Frame, RunStart, RunStop
 from ...stream.sinks import open_sink
 from .axis import Axis
+from .errands import Errands
 from .waiting import Waiting
 
 
@@ -103,17 +103,19 @@ class Camera:
         self._microscope, self._said = microscope, said
         self.frame_number = -1
         """Of its last frame."""
+        self._exposures = Errands("beamside-camera")
 
     def number(self) -> int:
         """The number of its last frame, as the detector counts."""
         return self.frame_number
 
     def trigger(self) -> Waiting:
-        """Expose once, in a thread of its own."""
+        """Expose once, in the camera's own thread."""
         self.frame_number = self._microscope.taken
         self._microscope.taken += 1
         exposing = Waiting()
-        threading.Thread(target=self._expose, args=(self.frame_number, exposing)).start()
+        number = self.frame_number
+        self._exposures.run(lambda: self._expose(number, exposing))
         return exposing
 
     def _expose(self, number: int, exposing: Waiting) -> None:
