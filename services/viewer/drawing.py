@@ -32,6 +32,13 @@ class Look:
     gamma: float = 0.5
     window: Window = ("percentiles", (0.1, 99.9))
     dark: bool = False
+    inverted: bool = False
+
+    @property
+    def table(self) -> np.ndarray:
+        """The 256 colours [256, 3], the lowest value's first."""
+        table = colours.table(self.map)
+        return table[::-1] if self.inverted else table
 
     @property
     def paper(self) -> tuple[int, int, int]:
@@ -82,19 +89,23 @@ def _values(
     kind, (low, high) = look.window
     if kind != "limits":
         low, high = window(small, (low, high))
+    if look.scale == "log" and low <= 0:
+        low = high / 1e4 if high > 0 else 1e-4
+    if not low < high:
+        high = low + (abs(low) * 1e-6 or 1.0)
     with np.errstate(all="ignore"):
-        shares = np.clip((small.astype(np.float64) - low) / (high - low or 1), 0, 1)
-        codes, _, _ = quantise(_bent(shares, look), 0.0, 1.0)
-    table = np.concatenate([[look.paper], colours.table(look.map)[1:]]).astype(np.uint8)
+        codes, _, _ = quantise(_shares(small.astype(np.float64), low, high, look), 0.0, 1.0)
+    table = np.concatenate([[look.paper], look.table[1:]]).astype(np.uint8)
     return table[codes], _bar(low, high, attrs, look)
 
 
-def _bent(shares: np.ndarray, look: Look) -> np.ndarray:
-    """Shares of the window as shares of the colours."""
+def _shares(values: np.ndarray, low: float, high: float, look: Look) -> np.ndarray:
+    """Where in 0..1 of the colours values are; as on the page (`data/looks.ts`)."""
     if look.scale == "log":
-        return np.asarray(np.log1p(999 * shares) / math.log(1000))
+        shares = np.log(np.maximum(values, low) / low) / math.log(high / low)
+        return np.asarray(np.clip(shares, 0, 1))
     power = {"linear": 1.0, "sqrt": 0.5, "gamma": look.gamma}[look.scale]
-    return np.asarray(shares**power)
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1) ** power)
 
 
 def _bar(low: float, high: float, attrs: Mapping[str, Any], look: Look) -> Image.Image:
@@ -103,12 +114,14 @@ def _bar(low: float, high: float, attrs: Mapping[str, Any], look: Look) -> Image
     label = str(attrs.get("units", ""))
     draw.text((MARGIN, 0), label[:18], look.ink, _font(SMALL))
     top, tall = 30, LEAST - 60
-    strip = colours.table(look.map)[::-1][np.linspace(0, 255, tall).astype(int)]
+    strip = look.table[::-1][np.linspace(0, 255, tall).astype(int)]
     panel.paste(Image.fromarray(strip[:, None, :].repeat(26, axis=1)), (MARGIN, top))
     for share in (0, 0.25, 0.5, 0.75, 1):
-        at = top + tall - 1 - round(float(_bent(np.array(share), look)) * (tall - 1))
+        value = low * (high / low) ** share if look.scale == "log" else low + share * (high - low)
+        place = float(_shares(np.array(value), low, high, look))
+        at = top + tall - 1 - round(place * (tall - 1))
         draw.line([(MARGIN + 26, at), (MARGIN + 32, at)], look.ink)
-        words = f"{low + share * (high - low):.4g}"
+        words = f"{value:.4g}"
         draw.text((MARGIN + 38, at - 8), words, look.ink, _font(SMALL))
     return panel
 

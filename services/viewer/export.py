@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +42,7 @@ TYPES = {
     "py": "text/x-python; charset=utf-8",
 }
 
+NUMBER = re.compile("[0-9]{1,19}")
 ROWS = 20_000
 """Of a table, read at a time."""
 
@@ -62,7 +65,7 @@ class Export:
     async def array(self, request: Request) -> Response:
         """An image or a variable in the format asked for."""
         kind = choice(request, "format", tuple(TYPES))
-        seen = await self.eyes.seen(request)
+        seen = await self._minus(request, await self.eyes.seen(request))
         if kind == "py":
             return _file(kind, (await self._python(seen)).encode(), seen)
         if kind in ("png", "tiff") and not seen.image.size:
@@ -72,6 +75,23 @@ class Export:
             return _streamed(_csv(seen), f"{seen.held.message.run}_{seen.number}_{seen.name}")
         make = {"png": _png, "tiff": _tiff, "npy": _npy, "h5": _h5}[kind]
         return _file(kind, await asyncio.to_thread(make, seen, look, size), seen)
+
+    async def _minus(self, request: Request, seen: Seen) -> Seen:
+        """Less another frame, where `minus` names one; as float64."""
+        wanted = request.query_params.get("minus")
+        if wanted is None:
+            return seen
+        run, _, number = wanted.rpartition("/")
+        if "variable" in request.path_params or not NUMBER.fullmatch(number):
+            raise refused("minus", wanted, "RUN/FRAME, for an image of a frame")
+        held = await self.eyes.frame_of(run, int(number))
+        other = await self.eyes.image(request, held)
+        if other.image.shape != seen.image.shape:
+            raise refused("minus", wanted, f"a frame of the same shape, {seen.image.shape}")
+        values = real(seen.image).astype(np.float64) - real(other.image)
+        name = f"{seen.name}_minus_{other.number}"
+        attrs = {**seen.attrs, "long_name": f"{seen.name} minus frame {other.number} of {run}"}
+        return replace(seen, values=values, name=name, attrs=attrs)
 
     async def result(self, request: Request) -> Response:
         """All that was found in a frame, as HDF5, with the image where `image` is 1."""
@@ -137,6 +157,7 @@ def _look(request: Request) -> Look:
         gamma,
         window(request),
         bool(whole(request, "dark", 0, 0, 1)),
+        bool(whole(request, "inverted", 0, 0, 1)),
     )
 
 

@@ -44,12 +44,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "scale": ("string", "linear, log, sqrt or gamma"),
     "gamma": ("number", "0.05 to 20"),
     "dark": ("integer", "1 for a dark ground"),
+    "inverted": ("integer", "1 for the colour map turned round"),
+    "minus": ("string", "RUN/FRAME to subtract (percent-encoded)"),
     "image": ("integer", "1 to put the image of the frame with it"),
 }
 WHOSE = ("source", "analysis")
 LOOK = ("enc", "size", "percentiles", "limits")
 OF_FRAME, OF_RESULT = ("source", "channel"), (*WHOSE, "sel")
-EXPORTED = ("format", "size", "percentiles", "limits", "map", "scale", "gamma", "dark")
+EXPORTED = (
+    *("format", "size", "percentiles", "limits", "map", "scale", "gamma", "dark", "inverted"),
+)
 F, R, V = "frames/{run}/{frame}", "results/{run}/{frame}", "results/{run}/{frame}/{variable}"
 QUERIES: Mapping[str, Sequence[str]] = {
     **{"status": (), "health": (), "calibration": (), "settings": (), "roi": (), "steering": ()},
@@ -66,7 +70,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     f"profile/{F}": ("line", "width", *OF_FRAME),
     f"profile/{V}": ("line", "width", *OF_RESULT),
     f"tables/{R}/{{table}}": ("offset", "limit", "columns", *WHOSE),
-    f"export/{F}": (*EXPORTED, *OF_FRAME),
+    f"export/{F}": (*EXPORTED, "minus", *OF_FRAME),
     f"export/{V}": (*EXPORTED, *OF_RESULT),
     f"export/{R}": ("format", "image", *WHOSE),
     f"export/tables/{R}/{{table}}": ("format", *WHOSE),

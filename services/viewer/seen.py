@@ -75,8 +75,13 @@ class Eyes:
 
     async def frame(self, request: Request) -> Held[Frame]:
         """One frame."""
-        run, number = place(request)
-        held = self.state.frames.at(run, number, same(request))
+        return await self.frame_of(*place(request), same(request))
+
+    async def frame_of(
+        self, run: str, number: int, wanted: Callable[[Held[Any]], bool] = lambda held: True
+    ) -> Held[Frame]:
+        """The frame of a run and a number that is wanted."""
+        held = self.state.frames.at(run, number, wanted)
         if held is not None:
             return held
         archive = await self._archive(run, f"frame {number} of run {run!r}", self.state.frames)

@@ -50,6 +50,47 @@ def test_an_image_is_exported_in_every_format(visit: Any, run: Any, tmp_path: Pa
     visit(scenario)
 
 
+@pytest.mark.parametrize(
+    ("more", "places"),
+    [
+        ("scale=linear", (0, 9 / 99, 1)),
+        ("scale=log", (0, 0.5, 1)),  # as on the page: by decades of the window
+        ("scale=sqrt&inverted=1", (1, 1 - (9 / 99) ** 0.5, 0)),
+    ],
+)
+def test_a_picture_has_the_colours_of_the_page(
+    visit: Any, run: Any, more: str, places: tuple[float, ...]
+) -> None:
+    image = np.array([[1.0, 10.0, 100.0]], "<f4").repeat(3, axis=0)
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.frame(0, image))
+        there = f"/api/v1/export/frames/{run.place(0)}?format=png&limits=1,100&map=gray&{more}"
+        picture = Image.open(io.BytesIO((await client.get(there)).content)).convert("RGB")
+        grown = 160  # three pixels to 480
+        y = 14 + 30 + grown // 2
+        seen = [picture.getpixel((14 + grown * n + grown // 2, y))[0] for n in range(3)]
+        assert seen == pytest.approx([255 * place for place in places], abs=2)
+
+    visit(scenario)
+
+
+def test_the_difference_to_another_frame_is_exported_as_it_is_seen(visit: Any, run: Any) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        for number in (1, 3):
+            state.take(run.frame(number))
+        state.take(run.frame(4, np.zeros((9, 9), "<u2")))
+        there = f"/api/v1/export/frames/{run.place(1)}?format=npy&minus="
+        assert (await client.get(there + "another/3")).status_code == 404
+        answer = await client.get(there + run.place(3))
+        assert np.array_equal(np.load(io.BytesIO(answer.content)), np.full((3, 4), -200.0))
+        assert "minus_3" in answer.headers["content-disposition"]
+        for wrong in ("x/y", "x/", run.place(4)):
+            assert (await client.get(there + wrong)).status_code == 400
+
+    visit(scenario)
+
+
 def test_classes_curves_tables_and_whole_results(visit: Any, run: Any, tmp_path: Path) -> None:
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
         result = run.result(0, 1)

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { Look } from '../data/looks';
 import { placeOf } from '../data/measure';
-import { askText, nameOf, Refused } from '../data/wire';
+import { askText, nameOf, Refused, type Picture } from '../data/wire';
 import { useScene } from '../scene';
 import { words } from '../words';
 import { Sheet } from './Panel';
@@ -15,9 +15,11 @@ interface Props {
   variable: string;
   look: Look;
   slices: [string, number][];
+  /** What is subtracted on the screen, and in the files. */
+  minus: Picture | undefined;
 }
 
-export function OutMenu({ variable, look, slices }: Props) {
+export function OutMenu({ variable, look, slices, minus }: Props) {
   const { shown, theme, selection } = useScene('shown', 'theme', 'selection');
   const frame = variable ? shown.result?.frame : shown.image?.frame;
   const from = variable ? shown.result : shown.image;
@@ -27,6 +29,7 @@ export function OutMenu({ variable, look, slices }: Props) {
   const link = (format: string, more: Record<string, string> = {}) => {
     const all = new URLSearchParams({ format, ...query, ...more });
     for (const [dim, index] of slices) all.append('sel', `${dim}:${index}`);
+    if (minus && format !== 'py') all.set('minus', `${nameOf(minus)}/${minus.frame}`);
     return `api/v1/export/${path}?${all}`;
   };
   const seen: Record<string, string> = {
@@ -34,6 +37,7 @@ export function OutMenu({ variable, look, slices }: Props) {
     scale: look.scale,
     gamma: String(look.gamma),
     dark: theme === 'dark' ? '1' : '0',
+    inverted: look.inverted ? '1' : '0',
     ...(look.locked ? { limits: look.locked.join(',') } : { percentiles: look.percentiles.join(',') }),
   };
   const result = shown.result;

@@ -98,7 +98,7 @@ export function PicturePanel(props: {
               onLook={(some) => scene.setLook(variable, some)}
               overlay={map && { opacity: scene.settings.overlay ? scene.settings.opacity : 0, onOpacity: (opacity) => scene.change({ overlay: true, opacity }) }}
             />
-            <OutMenu {...{ variable, look, slices }} />
+            <OutMenu {...{ variable, slices, minus }} look={minus ? differing(look, picture) : look} />
           </>
         )
       }
