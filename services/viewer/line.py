@@ -150,7 +150,8 @@ class _Page:
             self.result_at = time.monotonic()
         held = result or image
         assert held is not None  # noqa: S101
-        key = ("line", ask.what, image is not None)
+        size = self.state.calibration(held.message).get("pixel_size_nm")
+        key = ("line", ask.what, image and image.seq, repr(size))
         made = await self.api.shown.answer(held, key, lambda: self._told(ask, result, image))
         return bytes(made.body)
 

@@ -30,10 +30,10 @@ def test_a_locked_contrast_stays_and_is_remembered(
     opened()
     window = page.locator(".panel.image [data-testid=window]")
     before = window.inner_text()
-    page.keyboard.press("a")
-    page.get_by_role("button", name="Locked").wait_for()
     with page.expect_response(re.compile("frames.*limits=")):
-        feed(1)
+        page.keyboard.press("a")
+    page.get_by_role("button", name="Locked").wait_for()
+    feed(1)
     page.get_by_test_id("frame").get_by_text("frame 1").wait_for()
     assert window.inner_text() == before
     page.reload()

@@ -1,6 +1,7 @@
 /** The page: how the service is above, one desk or two, and what opens over them. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Boundary } from './Boundary';
+import { useCalm } from './calm';
 import { Desk, isTyping } from './Desk';
 import { useAddress } from './data/address';
 import { useHealth } from './data/health';
@@ -172,6 +173,7 @@ function Run(props: {
 }) {
   const { notice, shown, link, paused, onOpen } = props;
   const { image } = shown;
+  const frame = useCalm(image?.frame);
   const state = notice?.status.state ?? 'starting';
   const run = image?.run ?? shown.result?.run ?? notice?.run?.run;
   return (
@@ -182,7 +184,7 @@ function Run(props: {
       <button type="button" className="plain" title={words.runs.title} onClick={onOpen}>
         <b title={run}>{run ?? words.noRun}</b>
         <span>
-          {shown.result?.source ?? notice?.run?.source} {image && `· ${words.frame} ${image.frame}`}
+          {shown.result?.source ?? notice?.run?.source} {frame !== undefined && `· ${words.frame} ${frame}`}
         </span>
       </button>
     </div>

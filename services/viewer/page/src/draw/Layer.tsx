@@ -13,7 +13,7 @@ export function Layer(props: { picture: Picture; paint: Paint; opacity?: number;
   const [ny, nx] = picture.shape;
   useLayoutEffect(() => {
     // software drawing: what changes whole with every frame is no work for a GPU, and none may be there
-    const context = place.current?.getContext('2d', { alpha: clear });
+    const context = place.current?.getContext('2d', { alpha: clear, willReadFrequently: true });
     if (!context || nx < 1 || ny < 1) return;
     let image = kept.current;
     if (image?.width !== nx || image.height !== ny) image = kept.current = new ImageData(nx, ny);

@@ -1,5 +1,6 @@
 /** The value under the pointer, in the units of the axes; the true one where the picture is coarser. */
 import { useEffect, useState } from 'react';
+import { useCalm } from '../calm';
 import { fixed, number, reciprocal, unit } from '../data/format';
 import { gradientOf, windowOf, type Look } from '../data/looks';
 import { placeOf, type Value } from '../data/measure';
@@ -113,13 +114,15 @@ function useExact({ picture, variable, slices }: Props, full: [number, number] |
 
 /** Which value has which colour. */
 export function ColourScale({ look, picture }: { look: Look; picture: Picture }) {
-  const [low, high] = windowOf(look, picture);
+  const window = windowOf(look, picture);
+  const low = useCalm(number(window[0], 3));
+  const high = useCalm(number(window[1], 3));
   const scale = look.scale === 'linear' ? '' : ` ${words.look.scales[look.scale]}`;
   return (
     <span className="scale" title={words.look.window + scale} data-testid="window">
-      <span>{number(low, 3)}</span>
+      <span>{low}</span>
       <i style={{ background: gradientOf(look) }} />
-      <span>{number(high, 3)}</span>
+      <span>{high}</span>
       {scale && <small>{scale}</small>}
     </span>
   );
