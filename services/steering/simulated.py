@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.decompress import encode
-from ...stream.messages import Frame, RunStart, RunStop
+from ...stream.messages import Frame, Pixels, RunStart, RunStop
 from ...stream.sinks import open_sink
 from .axis import Axis
 from .errands import Errands
@@ -19,7 +18,8 @@ from .waiting import Waiting
 class Microscope:
     """Axes that move at once, and a `camera` whose frames are pushed to whoever connects to `url`.
 
-    `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name).
+    `sees(places, number)` gives the image uint16 [y, x] at the places of the axes (by name); it is
+    sent as it lies in memory, so it must not change afterwards.
     `camera` is a bluesky device; its `frame_number` is the detector's. Frames begin with `arm` and
     end with `disarm`, as a detector's series do. With `told`, each frame says where the axes were;
     those of `camera_of(scan=1)` say that too. A frame that nobody takes for `patience_s` is an
@@ -78,7 +78,7 @@ class Microscope:
     def expose(self, number: int, extra: Mapping[str, float]) -> None:
         """Take and send a frame."""
         image = np.ascontiguousarray(self._sees(dict(self.places), number), "<u2")
-        pixels = encode(image, "raw")
+        pixels = Pixels(image.shape, "<u2", "raw", image.reshape(-1).view(np.uint8).data)
         now = time.time_ns()
         self.sent_ns[number] = now
         said = {"appendix": {**self.places, **extra}} if self._told else {}
