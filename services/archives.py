@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import sys
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,16 +30,24 @@ from ..stream.messages import Buffer
 from ..stream.nexus import ArchiveFile, open_archive
 from ..stream.nexus.chunks import lines, parsed, reading, text
 from ..stream.nexus.names import SUFFIX, moment
+from .written import Written
 
 MEMORY = 8 << 30
 """Address space: a damaged file can ask for any amount."""
+MOST_WRITTEN = 4
+"""Spools of which is remembered where their results lie."""
 
 
 class Reader:
-    """The archives in a folder; the one read last stays open if its run is closed."""
+    """The archives in a folder; the one read last stays open if its run is closed.
 
-    def __init__(self, folder: Path) -> None:
+    In `spool` are the spools of the runs that are not.
+    """
+
+    def __init__(self, folder: Path, spool: Path) -> None:
         self.folder = folder
+        self.spool = spool
+        self._written: OrderedDict[str, Written] = OrderedDict()
         self._open: tuple[str, float, ArchiveFile] | None = None
         self._stack = contextlib.ExitStack()
 
@@ -49,7 +58,10 @@ class Reader:
                 return [orjson.dumps(listed(self.folder))]
             case "run":
                 with open_archive(self.path(said["id"])) as archive:
-                    return [orjson.dumps(contents(archive), option=orjson.OPT_SERIALIZE_NUMPY)]
+                    found = contents(archive)
+                if found["status"] == "unfinished" and not found["analyses"]:
+                    found |= self.written(said["id"]).contents()
+                return [orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)]
             case "frame":
                 frame = self.archive(said["id"]).frame(int(said["number"]))
                 return wire.encode(replace(frame, raw=()))
@@ -67,7 +79,10 @@ class Reader:
         with reading(archive.path):
             names = list(archive.processes)
         if not names:
-            raise FileError(f"{archive.path} has no results yet")
+            number, written = int(said["number"]), self.written(said["id"])
+            if (found := written.result(said.get("analysis", ""), number)) is None:
+                raise FileError(f"{archive.path} has no result of frame {number} yet")
+            return found
         return frame_result(archive, said.get("analysis") or names[0], int(said["number"]))
 
     def where(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +97,15 @@ class Reader:
                 else in_frames(archive.entry, said["name"], number)
             )
         return place | {"path": str(archive.path.resolve()), "number": number}
+
+    def written(self, name: str) -> Written:
+        """What is in the spool of a run that goes on."""
+        self.path(name)  # a name, and no path
+        if name not in self._written:
+            self._written[name] = Written(self.spool / name)
+            while len(self._written) > MOST_WRITTEN:
+                self._written.popitem(last=False)[1].close()
+        return self._written[name]
 
     def path(self, name: str) -> Path:
         """The master of an archive, or its folder while there is none."""
@@ -199,7 +223,8 @@ def main() -> int:
     """Answer until stdin ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    reader = Reader(Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    reader = Reader(folder, Path(sys.argv[2]) if len(sys.argv) > 2 else folder / "spool")
     out = sys.stdout.buffer
     for line in sys.stdin.buffer:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -41,7 +42,7 @@ async def _serve(plan: Plan, life: Life) -> int:
     whole = plan.parsed()
     settings, archive = whole.viewer, whole.archive
     state = ViewState(memory=int(settings.memory_mb * 1e6))
-    past = Past(archive.folder if archive.enabled else None)
+    past = Past(archive.folder if archive.enabled else None, spool=Path(plan.spool))
     hosts = page_hosts(settings)
     desk = PageDesk(plan.desk, state)
     server = Server(

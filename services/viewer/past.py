@@ -32,8 +32,12 @@ class Past:
     What was read is kept, up to `memory` bytes. Methods raise FileError.
     """
 
-    def __init__(self, folder: Path | None, memory: int = 128 << 20) -> None:
+    def __init__(
+        self, folder: Path | None, memory: int = 128 << 20, spool: Path | None = None
+    ) -> None:
+        """`spool` is where the spools of runs that go on are; None: `spool` in `folder`."""
         self.folder = folder
+        self.spool = spool
         self.memory = memory
         self._held: OrderedDict[tuple[Any, ...], Held[Any]] = OrderedDict()
         self._bytes = 0
@@ -135,6 +139,7 @@ class Past:
         if child is None or child.returncode is not None:
             child = self._child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", MODULE, str(self.folder)),
+                *([] if self.spool is None else [str(self.spool)]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=1 << 22,

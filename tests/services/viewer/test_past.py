@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 
 from beamside.stream.messages import RunStop
+from beamside.stream.spool import RunSpool, of_message
 
 
 def test_an_archived_run_answers_as_it_did_live(
@@ -86,6 +87,36 @@ def test_a_run_is_followed_while_it_is_written(
         archive.flush()
         image = await client.get(f"/api/v1/frames/{name}/6?enc=raw")
         assert array(image)[0, 0] == 600
+        archive.abandon()
+
+    visit(scenario, tmp_path)
+
+
+def test_results_of_a_run_that_goes_on_come_from_its_spool(
+    visit: Any, run: Any, array: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, archive = run.archive(tmp_path, close=False)
+        spool = RunSpool.create(tmp_path / "spool", name)
+        for said in (run.start, run.result(0, 1), run.result(2, 3), run.result(2, error="no")):
+            spool.log.append(*of_message(said))
+        detail = (await client.get(f"/api/v1/runs/{name}")).json()
+        assert detail["results"] == {"hrtem": [[0, 3]]}
+        there = f"/api/v1/results/{name}"
+        for address in (there, f"/api/v1/results/{run.place(0)[:-2]}"):
+            found = (await client.get(f"{address}/3")).json()
+            assert (found["frame"], found["id"], found["from"]) == (3, name, "archive")
+            assert found["tables"]["spot"]["columns"]["d"]["values"] == [2.25, 3.25]
+        raw = await client.get(f"{there}/1/phase_map?enc=raw&analysis=hrtem")
+        assert array(raw).tolist() == [[6, 7, 8], [9, 10, 11]]
+        assert (await client.get(f"{there}/2")).json()["error"] == "no"  # the last word
+        assert (await client.get(f"{there}/5")).status_code == 404
+        spool.log.append(*of_message(run.result(4, 5)))
+        with (spool.path / "log-000000.bslog").open("ab") as file:
+            file.write(b"BSR1 half a record")
+        assert (await client.get(f"{there}/5")).status_code == 200
+        assert (await client.get(f"{there}/5?analysis=other")).status_code == 404
+        spool.close()
         archive.abandon()
 
     visit(scenario, tmp_path)
