@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from .boxes import Power, seen_at
 from .components import Sightings, join, link
 from .crop import View
 from .envelopes import BLUR, Box, Plane, fringes, plane
-from .gather import ALONG, UNDONE
-from .groups import overlaps
-from .lens import Restored
+from .gather import steep
+from .groups import group, overlaps
+from .lens import Lens, Restored
 from .network import CANDIDATE, second_look, thresholds
 from .peaks import Tally, find_peaks, lobes, pair_threshold, ratio, side_lobes, threshold
-from .refine import WINDOW_OVER_DIAMETER, Refined, k_sigma, refine
+from .refine import Refined, k_sigma, refine
 from .regions import Regions, regions
 from .tiles import Tiling, tile_power, tiling
 
@@ -24,6 +24,8 @@ AZIMUTHAL = 64
 """Tiles, at least, that tell how the background varies around the rings."""
 SPREAD = 1.0
 """Reach of a zero of the lens into an envelope, over 1 / window."""
+CARRIED = 0.1
+"""Of its diameter that a region may be carried by the lens and count as where its grain is."""
 RANGE = 1e-3
 """Power over that of the strongest reflection of the place below which none is believed."""
 
@@ -67,8 +69,8 @@ class Reflections:
     plane: Plane
     noise: np.ndarray
     """Mean square envelope that noise leaves."""
-    along: float = ALONG
-    """Shift along k that the lens leaves, over the width of a spot."""
+    lens: Lens | None = None
+    """What was undone before k was measured."""
 
     def __len__(self) -> int:
         return len(self.ky)
@@ -80,8 +82,15 @@ class Reflections:
 
     @property
     def diameter(self) -> np.ndarray:
-        """Of the regions, as discs: four standard deviations."""
-        return np.asarray(4 * np.sqrt(self.regions.sigma_y * self.regions.sigma_x))
+        """Of the regions."""
+        return self.regions.diameter
+
+    @property
+    def along(self) -> np.ndarray:
+        """Standard error along k that the lens leaves, over the width of a spot, 1 / diameter."""
+        if self.lens is None:
+            return steep(np.hypot(self.ky, self.kx))
+        return self.lens.left(self.ky, self.kx, self.diameter)
 
 
 def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
@@ -213,6 +222,8 @@ def settle(
 ) -> Reflections:
     """Refine k on each region; drop what noise explains and what was found twice."""
     limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
+    if restored is not None:
+        found = gathered(found, np.hypot(ky, kx), restored.lens)
     fine = refine(
         view,
         (found.y, found.x),
@@ -238,8 +249,24 @@ def settle(
         found.keep(good),
         source,
         (local * source.noise_gain)[good],
-        ALONG if restored is None else UNDONE,
+        None if restored is None else restored.lens,
     )
+
+
+def gathered(found: Regions, k: np.ndarray, lens: Lens) -> Regions:
+    """Put regions that the lens carried where those of small `k` of their grain are.
+
+    And make them as large: the lens widens them too, and a window must be like the grain.
+    """
+    grain = group(found.mask)
+    weight = np.sqrt(found.peak) / k**3
+    total = np.bincount(grain, weight)
+    away = lens.carried(k) > CARRIED * found.diameter
+    means = {}
+    for name in ("y", "x", "sigma_y", "sigma_x"):
+        own = getattr(found, name)
+        means[name] = np.where(away, (np.bincount(grain, weight * own) / total)[grain], own)
+    return replace(found, **means)
 
 
 def _double(
@@ -259,7 +286,7 @@ def _double(
     )
     length = fine.length[two]
     first = (snr[two] > snr[one]) | ((snr[two] == snr[one]) & (two < one))
-    lobe = lobes(snr[two], dk * length / WINDOW_OVER_DIAMETER)
+    lobe = lobes(snr[two], dk * found.diameter[two])
     weak = (dk < 1.25 / length) | (snr[one] < lobe) | (snr[one] < RANGE * snr[two])
     hit = (near.data > 0.15) & first & weak
     double = np.zeros(len(snr), bool)

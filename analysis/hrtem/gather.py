@@ -13,8 +13,6 @@ MOST = 24
 """Spots of a group that are looked at."""
 ACROSS, ALONG = 0.05, 0.2
 """Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
-UNDONE = 0.12
-"""The same along k, where what the lens did is undone."""
 STEEP = 4.5
 """1/nm from which the transfer function is as steep as a spot is wide."""
 
@@ -41,8 +39,6 @@ class Prior:
     """The same for the angle between the axes, radian."""
     sheared: float = 0.0
     """Shear that is known of: spots are straightened by it."""
-    along: float = ALONG
-    """Shift of a spot along k over its width."""
 
     @property
     def grid(self) -> Spread:
@@ -62,10 +58,12 @@ def gather(
     size: np.ndarray,
     group: np.ndarray,
     prior: Prior,
+    along: np.ndarray | None = None,
 ) -> Spots:
     """Sort the spots (k complex) into groups numbered 0..; at most MOST, the strongest.
 
-    `sigma` is the standard error of k from noise, `size` the diameter of its region.
+    `sigma` is the standard error of k from noise, `size` the diameter of its region, `along` the
+    shift along k over the width of a spot, where the lens is known.
     """
     order = np.lexsort((-snr, group))
     order = order[group[order] >= 0]
@@ -77,8 +75,8 @@ def gather(
     row = np.full(shape, -1)
     row[group[order], rank] = order
     valid = row >= 0
-    across, along = _errors(k, sigma, size, prior)
-    padded = [np.where(valid, values[row], 1.0) for values in (k, across, along)]
+    errors = _errors(k, sigma, size, prior, steep(np.abs(k)) if along is None else along)
+    padded = [np.where(valid, values[row], 1.0) for values in (k, *errors)]
     second = _second_order(padded[0], padded[2], valid)
     strength = np.where(valid, np.log(np.maximum(snr, 1))[row], 0.0)
     return Spots(padded[0], padded[1], padded[2], valid, second, strength, row)
@@ -97,14 +95,18 @@ def _second_order(k: np.ndarray, radial: np.ndarray, valid: np.ndarray) -> np.nd
     return second
 
 
-def _errors(
-    k: np.ndarray, sigma: np.ndarray, size: np.ndarray, prior: Prior
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors of k across and along its direction.
+def steep(k: np.ndarray) -> np.ndarray:
+    """Shift along k over the width of a spot, where nothing is known of the lens.
 
-    The spot of a grain of diameter `size` is 1 / size wide, and the transfer function's slope,
-    which grows with k, shifts it along k by a part of that.
+    The spot of a grain of diameter D is 1 / D wide, and the transfer function's slope, which grows
+    with k, shifts it along k by a part of that.
     """
+    return np.asarray(ALONG * np.minimum((k / STEEP) ** 2, 1.0))
+
+
+def _errors(
+    k: np.ndarray, sigma: np.ndarray, size: np.ndarray, prior: Prior, along: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of k across and along its direction."""
     other = sigma**2 + (prior.distortion * np.abs(k)) ** 2
-    along = prior.along * np.minimum((np.abs(k) / STEEP) ** 2, 1.0)
     return np.sqrt(other + (ACROSS / size) ** 2), np.sqrt(other + (along / size) ** 2)

@@ -100,15 +100,14 @@ def name_grains(
     if not len(found):
         return grain, _nothing(len(known.phases))
     k = sheared(found.kx + 1j * found.ky, Correction(shear=prior.sheared))
-    prior = replace(prior, along=found.along)
-    spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
+    spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior, found.along)
     if not calibrated:
         return grain, _table(spots.row, _unknown(spots, len(known.phases)), grain)
     identity = identify(spots, known, prior)
     left = _left_over(spots.row, identity, grain)
     if left.any():
         grain = _split(grain, left, k)
-        spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior)
+        spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior, found.along)
         identity = identify(spots, known, prior)
     return grain, _table(spots.row, identity, grain)
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from .candidates import Candidates
 from .detect import Reflections
-from .gather import STEEP
 from .grains import ZONE, Grains
 from .phases import Phase
 
@@ -23,7 +22,7 @@ DISTORTION = 0.03
 """Standard deviation of e over c: wide, as pixels may be anisotropic."""
 LOCAL = 0.002
 """Standard deviation of a spot's own misplacement from the lattice, over |k|."""
-SHIFT = 0.08
+SHIFT = 0.04
 """Misplacement of any spot over its width 1 / diameter, whatever its strength."""
 FLAT = 0.5
 """Area in 1/nm^2 that two of the spots must span."""
@@ -59,9 +58,7 @@ class Lattice:
 
 def errors(found: Reflections) -> np.ndarray:
     """Standard error of each component of k, the lens' shift included."""
-    k = np.hypot(found.ky, found.kx)
-    shift = SHIFT + found.along / 2 * np.minimum((k / STEEP) ** 2, 1)
-    return np.asarray(np.hypot(found.sigma, shift / found.diameter))
+    return np.asarray(np.hypot(found.sigma, (SHIFT + found.along / 2) / found.diameter))
 
 
 def lattices(

@@ -50,6 +50,12 @@ BANDS = 2
 """Neighbouring bands, at least, in which they must be seen."""
 NOISE = 0.1
 """Power that does not pass the lens over that of what does, about, where it passes best."""
+NEAR, FAR = 0.2, 0.05
+"""Error of a spot along k over its width, at a zero of the lens and far from all; on phantoms."""
+BEYOND = 0.15
+"""... and where the lens is not known."""
+SHORT = 0.01
+"""nm; fringes that are carried less far are not carried."""
 HARMONICS = 6
 """Terms of the means over a spot."""
 LEAST = 0.02
@@ -87,6 +93,16 @@ class Lens:
         defocus, spherical = self.numbers[:2]
         slope = WAVELENGTH * k * (defocus + 1e6 * WAVELENGTH**2 * spherical * k * k)
         return np.where(k < self.highest, np.abs(slope), 0.0)
+
+    def left(self, ky: np.ndarray, kx: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Error along k of a spot measured in a `Restored` image, over its width 1 / `size`.
+
+        At a zero of the lens the middle of the spot is missing, and it is two.
+        """
+        k = np.hypot(ky, kx)
+        slope = 2 * np.pi * np.maximum(self.carried(k), SHORT)
+        zero = size * np.arcsin(np.abs(np.sin(self.phase(ky, kx)))) / slope
+        return np.where(k < self.highest, np.hypot(FAR, NEAR / (1 + zero**2)), BEYOND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from .background import Background
 from .crop import View
 from .lens import Restored
 
-WINDOW = 5.6
-"""Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.4 D)."""
-WINDOW_OVER_DIAMETER = WINDOW / 4
+WINDOW = 7.0
+"""Length of the Hann window over the region's standard deviation (a disc of diameter D: 1.75 D)."""
+SHORTER = 0.8
+"""The same where the lens is undone, over that: more like the grain."""
 STEPS = 3
 """Times the maximum is looked for; each step spans a third of 1 / length."""
 KERNEL = 0.8
@@ -69,9 +70,10 @@ def refine(
     `place` and `spread` are the (y, x) centres and standard deviations of the regions, `limits`
     the shortest and longest window. The `restored` image is believed, but of spots of second order.
     """
-    plain = _refine(view, place, spread, k, limits, background)
     if restored is None:
-        return plain
+        return _refine(view, place, spread, k, limits, background)
+    spread = (SHORTER * spread[0], SHORTER * spread[1])
+    plain = _refine(view, place, spread, k, limits, background)
     other = _refine(restored.view, place, spread, k, limits, background, restored)
     better = other.snr > LINEAR * plain.snr
     for name in ("ky", "kx"):

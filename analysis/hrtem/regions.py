@@ -47,6 +47,11 @@ class Regions:
     def __len__(self) -> int:
         return len(self.component)
 
+    @property
+    def diameter(self) -> np.ndarray:
+        """As discs: four standard deviations."""
+        return np.asarray(4 * np.sqrt(self.sigma_y * self.sigma_x))
+
     def keep(self, rows: np.ndarray) -> Regions:
         """Take some of the rows."""
         index = np.arange(len(self))[rows]

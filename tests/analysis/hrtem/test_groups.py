@@ -7,6 +7,9 @@ import pytest
 from scipy import sparse
 
 from beamside.analysis.hrtem import groups
+from beamside.analysis.hrtem.detect import gathered
+from beamside.analysis.hrtem.lens import Lens
+from beamside.analysis.hrtem.regions import Regions
 
 
 def discs(seed: int) -> sparse.csr_array:
@@ -37,3 +40,23 @@ def test_what_covers_one_place_is_one_group_and_what_only_touches_is_not() -> No
     number = groups.group(sparse.csr_array(mask))
     assert number[0] == number[1] != number[2] == number[3]
     assert not len(groups.group(sparse.csr_array((0, 40), dtype=np.float32)))
+
+
+def test_the_regions_of_a_grain_are_put_where_those_of_small_k_are() -> None:
+    mask = np.zeros((3, 40), np.float32)
+    mask[0, :20] = mask[1, 2:22] = mask[2, 24:40] = 1
+    flat = np.ones(3)
+    seen = Regions(
+        np.arange(3),
+        sparse.csr_array(mask),
+        25 * flat,
+        np.array([3.0, 5.0, 9.0]),
+        flat,
+        np.array([1.0, 2.0, 1.0]),
+        flat,
+    )
+    lens = Lens((-60.0, 1.2, 0.0, 0.0), 7.0)
+    one = gathered(seen, np.array([2.0, 6.0, 6.0]), lens)
+    assert one.y == pytest.approx([3, 3, 9], abs=0.1)
+    assert one.sigma_y == pytest.approx([1, 1, 1], abs=0.05)
+    assert np.array_equal(gathered(seen, np.array([2.0, 2.5, 2.0]), lens).y, seen.y)

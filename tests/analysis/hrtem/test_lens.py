@@ -5,7 +5,7 @@ import pytest
 
 from beamside.analysis.hrtem.crop import View, fourier_crop
 from beamside.analysis.hrtem.detect import Optics, look
-from beamside.analysis.hrtem.lens import lens_of, restore
+from beamside.analysis.hrtem.lens import Lens, lens_of, restore
 from beamside.analysis.hrtem.refine import refine
 from beamside.analysis.hrtem.spectrum import power_spectrum
 from beamside.models.phantoms.optics import Microscope, aberration
@@ -83,3 +83,11 @@ def test_grains_on_a_zero_of_the_lens_are_measured_nearer_to_their_lattice() -> 
         found = refine(view, *where, (3.85, 15.4), background, restored)
         far.append(float(np.abs(found.kx + 1j * found.ky - k).mean()))
     assert far[1] < 0.5 * far[0]
+
+
+def test_a_spot_is_surer_the_further_the_zeros_of_the_lens_are() -> None:
+    lens = Lens((-60.0, 1.2, 0.0, 0.0), 7.0)
+    k = np.arange(2.0, 7.0, 0.01)
+    zeros = np.flatnonzero(np.diff(lens.sign(0 * k, k)))
+    error = lens.left(0 * k, k, np.full(len(k), 5.0))
+    assert error[zeros[zeros > 250]].min() > 2 * error[k < 3].max()
