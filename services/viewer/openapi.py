@@ -33,7 +33,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "before": ("string", "only archives whose id is below"),
     "y": ("integer", "row"),
     "x": ("integer", "column"),
-    "last": ("integer", "also the history over so many held frames"),
+    "last": (
+        "integer",
+        "also the course over so many held frames, or over a past run (100 at most)",
+    ),
     "roi": ("string", "Y0,X0,Y1,X1 in pixels, half open"),
     "line": ("string", "Y0,X0,Y1,X1 in pixels"),
     "width": ("integer", "pixels across the line, 1 to 200"),

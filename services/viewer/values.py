@@ -6,29 +6,25 @@ Coordinates are pixels of the image as it is, not of a shrunk picture of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ...analysis.measure import Box, profile, statistics
 from ...analysis.preview import real
-from ...stream.messages import Frame, Result
+from ...stream.messages import Result
 from . import describe
 from .answers import json_answer
 from .api import FRAME, RESULT, VARIABLE
+from .course import MOST_HELD, Course
 from .query import absent, numbers, refused, whole
-from .seen import Eyes, Seen, place, same, variable
-from .state import Held
+from .seen import Eyes, Seen, place, variable
 
-MOST_HELD = 2000
-"""Frames in a history."""
 FAR = 1 << 31
 
 
@@ -37,6 +33,7 @@ class Values:
 
     def __init__(self, eyes: Eyes) -> None:
         self.eyes = eyes
+        self.course = Course(eyes)
 
     def routes(self) -> list[Route]:
         """All addresses."""
@@ -69,7 +66,7 @@ class Values:
             return {"values": _plain(of.values[tuple(at)])}
 
         if last := whole(request, "last", 0, 0, MOST_HELD):
-            said["history"] = await self._history(request, seen, last, one)
+            said["history"] = await self.course.of(request, seen, last, one)
         return json_answer(said)
 
     async def region(self, request: Request) -> Response:
@@ -90,7 +87,7 @@ class Values:
             return {"mean": here.mean, "sigma": here.sigma, "sum": here.sum}
 
         if last := whole(request, "last", 0, 0, MOST_HELD):
-            said["history"] = await self._history(request, seen, last, one)
+            said["history"] = await self.course.of(request, seen, last, one)
         return json_answer(said)
 
     async def profile(self, request: Request) -> Response:
@@ -132,45 +129,6 @@ class Values:
         if wanted is not None:
             said["columns"] = {k: v for k, v in said["columns"].items() if k in wanted}
         return json_answer(said)
-
-    async def _history(
-        self, request: Request, seen: Seen, last: int, one: Callable[[Seen], Mapping[str, Any]]
-    ) -> dict[str, Any]:
-        """What `one` says of the held frames up to this one, the oldest first."""
-        found: dict[str, list[Any]] = {"frames": [], "times_ns": []}
-        for number, held in self._before(request, seen, last):
-            try:
-                of = await self._again(request, held, number)
-                said = await asyncio.to_thread(one, of) if of is not None else None
-            except (IndexError, ValueError):
-                said = None  # another shape
-            if said is not None and of is not None and of.dims == seen.dims:
-                found["frames"].append(number)
-                found["times_ns"].append(held.message.received_ns)
-                for key, value in said.items():
-                    found.setdefault(key, []).append(value)
-        return found
-
-    def _before(self, request: Request, seen: Seen, last: int) -> list[tuple[int, Held[Any]]]:
-        state, message, wanted = self.eyes.state, seen.held.message, same(request)
-        ring: Any = state.frames if isinstance(message, Frame) else state.results
-        found = {}
-        for held in ring:
-            if held.message.run == message.run and wanted(held):
-                for number in (
-                    (held.message.number,) if isinstance(message, Frame) else held.message.frames
-                ):
-                    if number <= seen.number:
-                        found[number] = held
-        return sorted(found.items())[-last:]
-
-    async def _again(self, request: Request, held: Held[Any], number: int) -> Seen | None:
-        try:
-            if isinstance(held.message, Frame):
-                return await self.eyes.image(request, held)
-            return variable(request, held, number, str(request.path_params["variable"]))
-        except HTTPException:
-            return None
 
 
 def _index(request: Request, seen: Seen, n: int) -> int:

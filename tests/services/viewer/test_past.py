@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from beamside.services.viewer.course import evenly
 from beamside.stream.messages import RunStop
 from beamside.stream.spool import RunSpool, of_message
 
@@ -90,6 +91,29 @@ def test_a_run_is_followed_while_it_is_written(
         archive.abandon()
 
     visit(scenario, tmp_path)
+
+
+def test_the_course_of_a_value_is_told_all_over_a_past_run(
+    visit: Any, run: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        name, _ = run.archive(tmp_path)
+        for _ in range(2):  # the second time from memory
+            box = (await client.get(f"/api/v1/region/frames/{name}/2?roi=0,0,1,2&last=9")).json()
+            assert box["history"]["frames"] == [0, 1, 2, 3, 4, 5]
+            assert box["history"]["mean"] == [0.5 + 100 * n for n in range(6)]
+        here = f"/api/v1/values/results/{name}/2/level?y=1&x=0"
+        value = (await client.get(f"{here}&last=3")).json()
+        assert value["history"]["frames"] == [0, 2, 4]  # evenly
+        assert value["history"]["values"] == [1.5, 1.5, 1.5]
+
+    visit(scenario, tmp_path)
+
+
+def test_numbers_are_taken_evenly_over_gaps() -> None:
+    assert evenly([[0, 3], [10, 12], [20, 20]], 4) == [0, 2, 10, 12]
+    assert evenly([[5, 6]], 9) == [5, 6]
+    assert evenly([], 9) == []
 
 
 def test_results_of_a_run_that_goes_on_come_from_its_spool(
