@@ -104,11 +104,11 @@ def name_grains(
     if not calibrated:
         return grain, _table(spots.row, _unknown(spots, len(known.phases)), grain)
     identity = identify(spots, known, prior)
-    left = _left_over(spots.row, identity, grain)
-    if left.any():
-        grain = _split(grain, left, k)
+    parts = _split(grain, _left_over(spots.row, identity, grain), k)
+    if (parts != grain).any():
+        grain = parts
         spots = gather(k, found.sigma, found.snr, found.diameter, grain, prior, found.along)
-        identity = identify(spots, known, prior)
+        identity = identify(spots, known, prior, identity.ballot)
     return grain, _table(spots.row, identity, grain)
 
 

@@ -40,6 +40,17 @@ CLIMBS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Ballot:
+    """All votes of some groups, to be counted again when other groups join them."""
+
+    votes: Votes
+    group: np.ndarray
+    """Number of the group that each grain of `votes` is."""
+    row: np.ndarray
+    """`Spots.row` of the groups."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What the groups are, one row each."""
 
@@ -64,12 +75,20 @@ class Identity:
     correction: np.ndarray
     """Most probable error of the image's pixel grid, float64[3], and its covariance."""
     covariance: np.ndarray
+    ballot: Ballot | None = None
+    """What it was counted from."""
 
 
-def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
-    """Weigh the candidates for each group."""
+def identify(
+    spots: Spots, known: Candidates, prior: Prior, before: Ballot | None = None
+) -> Identity:
+    """Weigh the candidates for each group.
+
+    `before` is what others were counted from: groups of the same spots are not read again.
+    """
     line = bases(spots)[2]
-    found, row = _votes(spots, line, known, prior)
+    ballot = _ballot(spots, line, known, prior, before)
+    found, row = ballot.votes, ballot.group
     belief = believe(found, prior.grid, strangers=False, climbs=CLIMBS)
     weights = _weights(found, belief, ~line[row], known, prior.unknown)
     phases = len(known.phases)
@@ -77,7 +96,34 @@ def identify(spots: Spots, known: Candidates, prior: Prior) -> Identity:
     share = np.bincount(found.grain * phases + found.phase, weights, found.grains * phases)
     posterior[row, :-1] = share.reshape(-1, phases)
     posterior[:, -1] = 1 - posterior[:, :-1].sum(axis=1)
-    return _described(spots, line, known, prior, found, row, weights, posterior, belief)
+    said = _described(spots, line, known, prior, found, row, weights, posterior, belief)
+    return replace(said, ballot=ballot)
+
+
+def _ballot(
+    spots: Spots, line: np.ndarray, known: Candidates, prior: Prior, before: Ballot | None
+) -> Ballot:
+    """Votes of all groups; those of groups that are as they were before are taken over."""
+    if before is None:
+        return Ballot(*_votes(spots, line, known, prior), spots.row)
+    old = _same(spots.row, before.row)
+    kept = np.flatnonzero(old[before.group])
+    new = np.flatnonzero(~np.pad(old, (0, len(spots.row) - len(old))))
+    votes, group = _votes(_of(spots, new), line[new], known, prior)
+    return Ballot(
+        joined(before.votes.of(kept), votes),
+        np.concatenate([before.group[kept], new[group]]),
+        spots.row,
+    )
+
+
+def _same(row: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Which groups of `before` have the same spots in `row`; both [group, spot], padded by -1."""
+    widest = max(row.shape[1], before.shape[1])
+    now, then = (
+        np.pad(r, ((0, 0), (0, widest - r.shape[1])), constant_values=-1) for r in (row, before)
+    )
+    return np.asarray((now[: len(then)] == then).all(axis=1))
 
 
 def _votes(

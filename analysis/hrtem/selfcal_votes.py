@@ -71,6 +71,15 @@ class Votes:
         columns = {name: getattr(self, name)[rows] for name in names}
         return replace(self, reading=self.reading.keep(rows), **columns)
 
+    def of(self, grains: np.ndarray) -> Votes:
+        """Take some of the grains (rising numbers), which are counted anew."""
+        number = np.full(self.grains, -1)
+        number[grains] = np.arange(len(grains))
+        some = self.keep(np.flatnonzero(number[self.grain] >= 0))
+        grain = number[some.grain]
+        reading = replace(some.reading, group=grain)
+        return replace(some, grain=grain, rival=self.rival[grains], reading=reading)
+
 
 def votes(
     spots: Spots,
