@@ -10,7 +10,8 @@ amorphous matter at the same place is seen through the same transfer function.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -36,6 +37,8 @@ LINEAR = 0.6
 lens carried there straight; those of second order, which do not follow its phase, are weaker."""
 BLOCKS = 32
 """Blocks along an edge of a window, about."""
+Maximum: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""ky, kx and power over background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +73,27 @@ def refine(
     `place` and `spread` are the (y, x) centres and standard deviations of the regions, `limits`
     the shortest and longest window. The `restored` image is believed, but of spots of second order.
     """
-    if restored is None:
-        return _refine(view, place, spread, k, limits, background)
-    spread = (SHORTER * spread[0], SHORTER * spread[1])
-    plain = _refine(view, place, spread, k, limits, background)
-    other = _refine(restored.view, place, spread, k, limits, background, restored)
-    better = other.snr > LINEAR * plain.snr
-    for name in ("ky", "kx"):
-        getattr(plain, name)[better] = getattr(other, name)[better]
-    np.maximum(plain.snr, other.snr, out=plain.snr)
-    return plain
-
-
-def _refine(
-    view: View,
-    place: tuple[np.ndarray, np.ndarray],
-    spread: tuple[np.ndarray, np.ndarray],
-    k: tuple[np.ndarray, np.ndarray],
-    limits: tuple[float, float],
-    background: Background,
-    restored: Restored | None = None,
-) -> Refined:
+    if restored is not None:
+        spread = (SHORTER * spread[0], SHORTER * spread[1])
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
-    for rows, windows in _chunks(view, place, lengths, k, background, restored):
-        ky[rows], kx[rows], snr[rows] = _climb(
-            windows, ky[rows], kx[rows], [v[rows] for v in lengths]
-        )
+    for rows, windows in _chunks(view, place, lengths, k, background):
+        own = [v[rows] for v in lengths]
+        best = _climb(windows, k[0][rows], k[1][rows], own)
+        if restored is not None:
+            field = _sums(restored.view.image, windows.y, windows.x)
+            undone = replace(windows, field=field, lens=(restored, np.sqrt(own[0] * own[1])))
+            best = _believed(best, _climb(undone, k[0][rows], k[1][rows], own))
+        ky[rows], kx[rows], snr[rows] = best
     return Refined(ky, kx, snr, lengths[0], lengths[1])
+
+
+def _believed(plain: Maximum, restored: Maximum) -> Maximum:
+    """Take the maximum in the restored image, but of spots of second order."""
+    better = restored[2] > LINEAR * plain[2]
+    ky, kx = (np.where(better, restored[n], plain[n]) for n in (0, 1))
+    return ky, kx, np.maximum(plain[2], restored[2])
 
 
 def glance(
@@ -125,7 +120,6 @@ def _chunks(
     lengths: Sequence[np.ndarray],
     k: tuple[np.ndarray, np.ndarray],
     background: Background,
-    restored: Restored | None = None,
 ) -> Iterator[tuple[np.ndarray, _Windows]]:
     """Cut the windows, some rows at a time; those of about one size together.
 
@@ -136,9 +130,7 @@ def _chunks(
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
         axes = [_axis(view, n, place[n][rows], lengths[n][rows], k[n][rows]) for n in (0, 1)]
-        field = _sums(view.image, *axes)
-        lens = None if restored is None else (restored, np.sqrt(lengths[0] * lengths[1])[rows])
-        yield rows, _Windows(field, axes[0], axes[1], (levels[rows], width), lens)
+        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], (levels[rows], width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +212,7 @@ def _parts(wave: np.ndarray) -> np.ndarray:
     return np.stack([wave.real, wave.imag], axis=2)
 
 
-def _climb(
-    windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _climb(windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.ndarray]) -> Maximum:
     """Log-parabolas up to the maximum, never further than 1 / length; then the mean shift."""
     ky0, kx0 = ky, kx
     best = np.zeros(len(ky))
@@ -249,10 +239,11 @@ def _mean_shift(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for _ in range(8):
         wy = np.exp(-((axis - y[:, None]) ** 2) / (2 * KERNEL**2))
         wx = np.exp(-((axis - x[:, None]) ** 2) / (2 * KERNEL**2))
-        part = weight * wy[:, :, None] * wx[:, None, :]
-        total = np.maximum(part.sum(axis=(1, 2)), 1e-30)
-        y = np.clip((part.sum(axis=2) * axis).sum(axis=1) / total, -1.5, 1.5)
-        x = np.clip((part.sum(axis=1) * axis).sum(axis=1) / total, -1.5, 1.5)
+        of_y = wy * (weight @ wx[:, :, None])[:, :, 0]
+        of_x = wx * (wy[:, None] @ weight)[:, 0]
+        total = np.maximum(of_y.sum(axis=1), 1e-30)
+        y = np.clip(of_y @ axis / total, -1.5, 1.5)
+        x = np.clip(of_x @ axis / total, -1.5, 1.5)
     return y, x
 
 
