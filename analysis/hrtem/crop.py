@@ -57,18 +57,18 @@ def fourier_crop(image: Any, pixel: tuple[float, float], k_max: float, workers: 
     mx = _cropped(nx, nx * pixel[1], k_max)
     full = _narrow(image, mx // 2 + 1, workers)
     half = np.empty((my, mx // 2 + 1), np.complex64)
-    half[: my // 2] = to_host(full[: my // 2])
-    half[my // 2 :] = to_host(full[ny - my // 2 :])
+    scale = np.float32((my / ny) * (mx / nx))
+    np.multiply(to_host(full[: my // 2]), scale, out=half[: my // 2])
+    np.multiply(to_host(full[ny - my // 2 :]), scale, out=half[my // 2 :])
     half[0, 0] = 0
     _unstripe(half)
     if my < ny:
         half[my // 2] = 0
     if mx < nx:
         half[:, mx // 2] = 0
-    half *= np.float32((my / ny) * (mx / nx))
     there = None
     if namespace(image) is np:
-        small = scipy.fft.irfft2(half, s=(my, mx), workers=workers)
+        small = inverse(half, mx, workers)
     else:
         spectrum = like(half, image)
         there = (fourier(image).irfft2(spectrum, s=(my, mx)), spectrum)
@@ -80,6 +80,12 @@ def fourier_crop(image: Any, pixel: tuple[float, float], k_max: float, workers: 
         origin=(pixel[0] / 2, pixel[1] / 2),
         there=there,
     )
+
+
+def inverse(half: np.ndarray, columns: int, workers: int = 1) -> np.ndarray:
+    """Image of so many `columns` that belongs to a half plane: irfft2 with a copy less."""
+    waves = scipy.fft.ifft(half, axis=0, workers=workers)
+    return np.asarray(scipy.fft.irfft(waves, columns, axis=1, workers=workers))
 
 
 def _unstripe(half: np.ndarray) -> None:

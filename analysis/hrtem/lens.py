@@ -16,7 +16,7 @@ import scipy.fft
 import scipy.optimize
 
 from ..device import fourier, like, to_host
-from .crop import View
+from .crop import View, inverse
 
 WAVELENGTH = 1.9687e-3
 """nm, at 300 kV. Rings tell two products with it, so any voltage may be taken for them."""
@@ -151,7 +151,7 @@ def restore(view: View, lens: Lens) -> Restored:
         rows = slice(start, start + ROWS)
         spectrum[rows] *= _filter(np.sin(lens.phase(ky[rows], kx)))
     if view.there is None:
-        image = scipy.fft.irfft2(spectrum, s=(ny, nx))
+        image = inverse(spectrum, nx)
         return Restored(replace(view, image=image, spectrum=spectrum), lens)
     turned = like(spectrum, view.there[1])
     there = (fourier(turned).irfft2(turned, s=(ny, nx)), turned)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 import scipy.ndimage
 
-from .crop import View
+from .crop import View, inverse
 
 SMOOTH = 0.065
 """Smoothing of the local power, as a fraction of the small window (0.5 nm): as sharp as noise
@@ -54,10 +53,9 @@ def contrast(
     for whole in _bands((ny, nx), view.pixel, k_limits):
         band = whole & spotless
         part = np.where(band, view.spectrum, np.complex64(0))
-        size = (ny, nx)
         if fine:
-            part, size = _every_other(part), (ny // 2, nx // 2)
-        field = scipy.fft.irfft2(part, s=size, workers=workers)
+            part = _every_other(part)
+        field = inverse(part, nx // 2 if fine else nx, workers)
         blocks = _block_mean(np.square(field, out=field), shape)
         blocks /= np.float32(max(int(np.count_nonzero(band)), 1))
         sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
