@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -26,7 +27,7 @@ from .gather import Prior, gather
 from .library import Library, shipped
 from .selfcal_doubt import Belief, believe
 from .selfcal_fit import peaks
-from .selfcal_groups import Groups, distinct, merged, nothing, planar, restored, taken
+from .selfcal_groups import COLUMNS, Groups, distinct, merged, nothing, planar, restored, taken
 from .selfcal_readings import Readings
 from .selfcal_rows import joined, row_votes
 from .selfcal_table import Finding, dataset
@@ -130,9 +131,7 @@ class SelfCalibration:
         read = self.votes(used, known)
         belief = believe(read, self.prior, self.strangers)
         best = used.keep(np.arange(min(len(used), COMPARED)))
-        score = self.score(best, known)
-        rng = np.random.default_rng(len(best))
-        chance = [self.score(_permuted(best, rng), known) for _ in range(self.permutations)]
+        score, chance = _scores(self, _Best(best, _content(best)))
         finding = Finding(belief, read, state, score, np.array(chance))
         said = dataset(finding, known, self.prior, self.alarm)
         return said.assign_attrs(calibration_origin=self.origin)
@@ -199,6 +198,33 @@ def nobody() -> Votes:
     flat, number = np.zeros(0), np.zeros(0, np.intp)
     none = Readings(number, np.zeros((0, 2), np.intp), number, number.astype(bool))
     return Votes(number, number, np.zeros((0, 3)), np.zeros((0, 3, 3)), flat, number, flat, none)
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """Grains that are compared with others by what is in their table."""
+
+    groups: Groups = field(compare=False)
+    content: bytes
+
+
+def _content(groups: Groups) -> bytes:
+    return b"".join(getattr(groups, name).tobytes() for name in COLUMNS)
+
+
+@lru_cache(maxsize=4)
+def _scores(calibration: SelfCalibration, best: _Best) -> tuple[float, tuple[float, ...]]:
+    """Score of the grains, and what they reach with permuted azimuths.
+
+    It takes seconds, and is asked again and again while a session grows of whose grains the best
+    were seen long ago.
+    """
+    known, rng = calibration.known(), np.random.default_rng(len(best.groups))
+    chance = [
+        calibration.score(_permuted(best.groups, rng), known)
+        for _ in range(calibration.permutations)
+    ]
+    return calibration.score(best.groups, known), tuple(chance)
 
 
 def _permuted(groups: Groups, rng: np.random.Generator) -> Groups:

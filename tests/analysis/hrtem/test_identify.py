@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import beamside.analysis.hrtem.identify as identify_module
 from beamside.analysis.hrtem.candidates import Candidates, candidates
 from beamside.analysis.hrtem.correction import Correction
+from beamside.analysis.hrtem.evidence import Spots
 from beamside.analysis.hrtem.gather import Prior, gather
 from beamside.analysis.hrtem.identify import Identity, identify
 from beamside.analysis.hrtem.phases import load_phase
@@ -99,6 +101,34 @@ def test_posteriors_add_up_to_one(known: Candidates) -> None:
     found = weigh([zone("LiF", (0, 1, 1), 0.3), zone("Li", (0, 0, 1), 1.0)[:1]], known)
     assert np.allclose(found.posterior.sum(axis=1), 1)
     assert found.line.tolist() == [False, True]
+
+
+def test_groups_that_are_as_they_were_are_not_read_again_and_mean_the_same(
+    known: Candidates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    k = np.concatenate(
+        [zone("Li", (0, 0, 1), 0.3), zone("Li2O", (0, 1, 1), 1.0), zone("LiF", (0, 1, 1), 2.0)[:1]]
+    )
+    flat = np.ones(len(k))
+    first = np.repeat([0, 1, 2], [4, 4, 1])
+    split = np.where(np.arange(len(k)) % 4 < 2, first, 3)  # spots of two groups become a fourth
+    before, after = (gather(k, 0.01 * flat, 99 * flat, 8 * flat, g, PRIOR) for g in (first, split))
+    anew = identify(after, known, PRIOR)
+    read: list[int] = []
+    original = identify_module._votes
+    ballot = identify(before, known, PRIOR).ballot
+
+    def counted(spots: Spots, *more: object) -> object:
+        read.append(len(spots.k))
+        return original(spots, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(identify_module, "_votes", counted)
+    again = identify(after, known, PRIOR, ballot)
+    assert read == [3]  # all but the single spot
+    for name in ("posterior", "residual", "strain", "correction", "covariance"):
+        np.testing.assert_allclose(getattr(again, name), getattr(anew, name), atol=1e-9)
+    for name in ("hkl", "explained", "zone", "best"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(anew, name))
 
 
 def test_a_lattice_that_is_no_candidate_is_unknown(known: Candidates) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from beamside.analysis.hrtem import selfcal
 from beamside.analysis.hrtem.correction import Correction
 from beamside.analysis.hrtem.library import shipped
 from beamside.analysis.hrtem.reference import doubts, reference
@@ -61,6 +62,19 @@ def test_permuted_azimuths_score_far_less() -> None:
     assert said.attrs["p_value"] == pytest.approx(0.2)  # none of four came near
     assert said.attrs["score"] > 2 * said["score_permuted"].values.max()
     assert said.attrs["score_gain"] > 0
+
+
+def test_the_best_grains_are_scored_once_however_often_it_is_asked() -> None:
+    few = replace(QUICK, grains=10)
+    frames = session(Correction(0.03, 0.02, 0.01))
+    one = few.finish(folded(few, frames))
+    hits = selfcal._scores.cache_info().hits
+    two = few.finish(folded(few, frames))
+    assert selfcal._scores.cache_info().hits == hits + 1
+    assert two.attrs["score"] == one.attrs["score"]
+    other = few.finish(folded(few, frames[:1]))
+    assert selfcal._scores.cache_info().hits == hits + 1
+    assert other.attrs["score"] != one.attrs["score"]
 
 
 def test_without_a_grain_the_answer_is_the_header_with_its_width() -> None:
