@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from ...stream.errors import FileError
 from ...stream.framenumbers import Numbers
+from ...stream.nexus.names import may_hold
 from .answers import json_answer
 from .past import Past
 from .query import absent, whole
@@ -65,7 +66,9 @@ class History:
             return json_answer({"runs": [], "more": False, "folder": None, "error": str(error)})
         names = [(name, mark) for name, mark in names if before is None or name < before]
         found = [self._archived(await self.past.run(*one)) for one in names[:limit]]
-        live = [] if before else self._only_held({(r["source"], r["run"]) for r in found})
+        held = [] if before else self._only_held({(r["source"], r["run"]) for r in found})
+        older = [name for name, _ in names[limit:]]
+        live = [r for r in held if r["live"] or not any(may_hold(n, r["run"]) for n in older)]
         said = [{k: v for k, v in run.items() if k not in IN_DETAIL} for run in live + found]
         folder = self.past.folder
         return json_answer(

@@ -55,13 +55,14 @@ class Past:
         """What an archive holds; a damaged one says so under `problems`."""
         known = self._known.get(name)
         if known is not None and known[0] == mark and known[1]["status"] != "unfinished":
-            return known[1]
+            return dict(known[1])
         try:
             said = orjson.loads((await self._ask({"do": "run", "id": name}))[0])
         except FileError as error:
             said = {**DAMAGED, "run": name, "problems": [str(error)]}
+        said["id"] = name
         self._known[name] = (mark or "", said)
-        return {**said, "id": name}
+        return dict(said)
 
     def known(self, name: str) -> dict[str, Any] | None:
         """What was read of an archive before."""

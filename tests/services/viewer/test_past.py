@@ -110,6 +110,20 @@ def test_the_course_of_a_value_is_told_all_over_a_past_run(
     visit(scenario, tmp_path)
 
 
+def test_namesakes_keep_their_own_names_in_the_list(visit: Any, run: Any, tmp_path: Path) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        names = sorted((run.archive(tmp_path)[0] for _ in range(3)), reverse=True)
+        state.take(run.result(0))  # held, and in an archive
+        for _ in range(2):  # the second time from memory
+            said = (await client.get("/api/v1/runs")).json()["runs"]
+            assert [one["id"] for one in said] == names
+            assert {one["run"] for one in said} == {run.name}
+        said = (await client.get("/api/v1/runs?limit=1")).json()["runs"]
+        assert [one["id"] for one in said] == names[:1]
+
+    visit(scenario, tmp_path)
+
+
 def test_numbers_are_taken_evenly_over_gaps() -> None:
     assert evenly([[0, 3], [10, 12], [20, 20]], 4) == [0, 2, 10, 12]
     assert evenly([[5, 6]], 9) == [5, 6]
