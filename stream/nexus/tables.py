@@ -25,6 +25,7 @@ class Column:
 
     def __init__(self, like: Variable, dataset: h5py.Dataset, want: Callable[[int], None]) -> None:
         self._like = like
+        self._meaning = like.meaning
         self._want = want
         self._dataset = dataset
         self._waiting: list[np.ndarray] = []
@@ -42,8 +43,8 @@ class Column:
             and like.dims == variable.dims
             and like.values.shape[1:] == variable.values.shape[1:]
             and _kind(like.values) == _kind(variable.values)
-            and like.meaning == variable.meaning
             and like.axes.keys() == variable.axes.keys()
+            and self._meaning == variable.meaning
             and all(_same(like.axes[dim], variable.axes[dim]) for dim in like.axes)
         )
 

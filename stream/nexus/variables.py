@@ -112,7 +112,8 @@ def _variable(
     if table == BATCH:
         values = values[None]
     else:
-        values = np.moveaxis(values, dims.index(table), 0)
+        if dims[0] != table:  # numpy takes its time to move nothing
+            values = np.moveaxis(values, dims.index(table), 0)
         dims.remove(table)
     refers = ""
     if values.dtype.kind in "iu" and table != FRAME and values.ndim == 1:
