@@ -28,13 +28,14 @@ NAMES = (
     "latency",
     "spool",
     "particles",
+    "particle-slices",
     "volume",
     "service",
     "steering",
     "steering-losses",
     "viewer",
 )
-ASKED = ("hrtem-gpu", "steering-losses", "volume")
+ASKED = ("hrtem-gpu", "particle-slices", "steering-losses", "volume")
 """Those that are measured only when asked for."""
 
 
@@ -86,6 +87,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .particles import measure as measure_particles
 
             yield from measure_particles(args.rounds, args.official)
+        elif name == "particle-slices":
+            from .particle_slices import measure_slices
+
+            yield from measure_slices(args.rounds, args.official)
         elif name == "latency":
             from .latency import measure_latency
 
