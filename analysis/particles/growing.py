@@ -16,7 +16,7 @@ from ..operators import AnalysisError
 from .balls import Spacing
 from .catalogue import FEATURES, LEAKAGE_FREE
 from .features import Features
-from .scene import Scene, seams
+from .scene import Scene, seams, valued
 from .sections import Sections
 from .why import Why, glance
 
@@ -148,9 +148,4 @@ def picture(labels: np.ndarray, cell: Spacing, table: xr.Dataset) -> xr.Dataset:
 
 def column(seen: np.ndarray, table: xr.Dataset, name: str) -> np.ndarray:
     """Values of a column of the table where its particles are seen, float [row, column]."""
-    highest = max(int(seen.max(initial=0)), int(table["particle_label"].max()))
-    by_label = np.full(highest + 1, np.nan)
-    by_label[table["particle_label"].values] = table[name].values
-    values = by_label[seen]
-    values[seen == 0] = np.nan
-    return np.asarray(values)
+    return valued(seen, table["particle_label"].values, table[name].values)

@@ -22,6 +22,8 @@ SMOOTHING = 1.2
 DARKEST = 0.3
 SEAM = 0.55
 """What is left of the light where one particle meets another in the picture."""
+TURNED = 400
+"""Points along a picture of a volume that is being turned: some 50 ms."""
 FINEST = 1 << 22
 """Cells that are looked at; larger volumes are seen coarser."""
 
@@ -38,22 +40,16 @@ class Scene:
     """Of the picture, along its longer side."""
     opened: bool = True
     """Whether the corner that is nearest is cut out, so that the inside is seen."""
+    steady: bool = False
+    """Whether the picture is a square of one size from wherever it is looked at."""
 
     def __call__(self, labels: np.ndarray, voxel: Spacing = (1, 1, 1)) -> xr.Dataset:
         """Look at labels[z, y, x] of cells `voxel` (z, y, x); z is up.
 
         Along `row` and `column`: `seen`, the label, 0 where nothing is; `shade`, light from 0 to 1.
         """
-        cells, size = _coarse(labels, np.asarray(voxel, float))
-        cells = np.ascontiguousarray(cells)
-        if self.opened:
-            cells = self._cut(cells)
-        away, right, up = self._axes()
-        places, shape, reach = self._screen(np.array(cells.shape) * size, right, up)
-        seen, hit = _march(cells, size, places, away, reach)
-        shade = _shade(cells, size, hit, seen > 0, _light(away, right, up))
-        seen, shade = seen.reshape(shape), shade.reshape(shape)
-        shade[seams(seen)] *= SEAM
+        met = self.met(labels, voxel)
+        seen, shade = met.seen, self.shade(met)
         dims = ("row", "column")
         return xr.Dataset(
             {
@@ -62,6 +58,25 @@ class Scene:
             },
             attrs={"title": "particles from outside", **_said(self)},
         )
+
+    def met(self, labels: np.ndarray, voxel: Spacing = (1, 1, 1)) -> Met:
+        """Find what each ray meets first."""
+        cells, size = _coarse(labels, np.asarray(voxel, float))
+        cells = np.ascontiguousarray(cells)
+        if self.opened:
+            cells = self._cut(cells)
+        away, right, up = self._axes()
+        places, shape, reach, step = self._screen(np.array(cells.shape) * size, right, up)
+        seen, hit = _march(cells, size, places, away, reach)
+        return Met(seen.reshape(shape), hit, cells, size, step)
+
+    def shade(self, met: Met) -> np.ndarray:
+        """Light on what is met, float32 [row, column], 0 to 1; 0 where nothing is."""
+        light = _light(*self._axes())
+        shade = _shade(met.cells, met.size, met.hit, met.seen.ravel() > 0, light)
+        shade = shade.reshape(met.seen.shape)
+        shade[seams(met.seen)] *= SEAM
+        return shade
 
     def _axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Away from who looks, right, and up, as unit vectors (z, y, x)."""
@@ -84,16 +99,49 @@ class Scene:
 
     def _screen(
         self, whole: np.ndarray, right: np.ndarray, up: np.ndarray
-    ) -> tuple[np.ndarray, tuple[int, int], float]:
-        """Points of the picture in the volume [point, 3], rows and columns, and half its depth."""
+    ) -> tuple[np.ndarray, tuple[int, int], float, float]:
+        """Points of the picture in the volume [point, 3], rows and columns, half depth, pitch."""
         corners = (np.indices((2, 2, 2)).reshape(3, -1).T - 0.5) * whole
         wide, high = np.ptp(corners @ right), np.ptp(corners @ up)
+        if self.steady:
+            wide = high = float(np.linalg.norm(whole))
         step = max(wide, high) / self.pixels
         rows, columns = max(1, round(high / step)), max(1, round(wide / step))
         v = (np.arange(rows) - (rows - 1) / 2) * -step
         u = (np.arange(columns) - (columns - 1) / 2) * step
         places = whole / 2 + v[:, None, None] * up + u[None, :, None] * right
-        return places.reshape(-1, 3), (rows, columns), float(np.linalg.norm(whole)) / 2
+        half = float(np.linalg.norm(whole)) / 2
+        return places.reshape(-1, 3), (rows, columns), half, float(step)
+
+
+@dataclass(frozen=True)
+class Met:
+    """What rays meet in a volume."""
+
+    seen: np.ndarray
+    """int32 [row, column]: label; 0 where nothing is"""
+    hit: np.ndarray
+    """float32 [ray, (z, y, x)], cells: where"""
+    cells: np.ndarray
+    """The labels that were looked at [z, y, x]."""
+    size: np.ndarray
+    """Sides (z, y, x) of a cell."""
+    step: float
+    """From one point of the picture to the next, as long as `size` is told."""
+
+
+def turned(azimuth: float, elevation: float) -> Scene:
+    """Look at a volume that is being turned."""
+    return Scene(azimuth, elevation, TURNED, opened=False, steady=True)
+
+
+def valued(seen: np.ndarray, names: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values where their names are seen, float [row, column]; NaN where nothing is."""
+    highest = max(int(seen.max(initial=0)), int(names.max(initial=0)))
+    by_label = np.full(highest + 1, np.nan)
+    by_label[names] = values
+    by_label[0] = np.nan
+    return np.asarray(by_label[seen])
 
 
 def _said(scene: Scene) -> dict[str, float]:

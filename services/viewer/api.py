@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ...analysis.preview import Preview
 from ...stream.messages import Frame, Result
-from . import describe, pictures
+from . import describe, pictures, turning
 from .answers import array_answer, json_answer
 from .pictures import Pictures, Window
 from .query import SIZES, choice, pair, refused, seconds, whole
@@ -115,6 +115,15 @@ class Api:
     ) -> Response:
         """One variable of a result, as `request` wants it."""
         form = _form(request)
+        if turn := turning.asked(request):
+            turned = ("turned", name, number, form, turn)
+            return await self.shown.answer(
+                held,
+                turned,
+                lambda: asyncio.to_thread(
+                    lambda: _picture(turning.turned(held, number, name, turn), *form)
+                ),
+            )
         seen = variable(request, held, number, name)
         key = ("variable", name, number, form, tuple(seen.sel.items()))
         return await self.shown.answer(held, key, lambda: asyncio.to_thread(_picture, seen, *form))

@@ -21,6 +21,12 @@ export const words = {
   pause: 'Pause',
   resume: 'Resume',
   through: 'Play through',
+  turning: {
+    on: '3D',
+    title: 'The whole from outside, or slices',
+    colour: 'What colours it',
+    hint: 'Drag to turn it, or use the arrow keys',
+  },
   help: 'Keyboard',
   theme: 'Dark or light',
   states: {

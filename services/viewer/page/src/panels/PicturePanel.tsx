@@ -8,9 +8,10 @@ import { lies } from '../data/over';
 import { numbersOf, visitsOf, type Named } from '../data/views';
 import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
 import { ClassLayer } from '../draw/ClassLayer';
+import { Light } from '../draw/Light';
 import { Path, Ring, ScaleBar, Shape } from '../draw/Marks';
 import { Raster, type Point } from '../draw/Raster';
-import { TOOLS, usePicture, useScene, type Scene } from '../scene';
+import { TOOLS, useScene, type Scene } from '../scene';
 import { Icon } from '../Icon';
 import { words } from '../words';
 import { Chooser, Slices } from './Chooser';
@@ -19,11 +20,12 @@ import { OutMenu } from './OutMenu';
 import { Things } from './Things';
 import { useMaps, type RowMaps } from './maps';
 import { Panel, Toggle } from './Panel';
+import { Turnable, TurnTools, useTurned, useTurning } from './Turning';
 import { ColourScale, Readout } from './Readout';
 
 const USED = [
   ...(['shown', 'views', 'settings', 'change', 'select', 'hidden', 'cursor', 'setCursor', 'look', 'setLook'] as const),
-  ...(['exact', 'slices', 'tool', 'measured', 'measure', 'pinned', 'sharp', 'setSharp'] as const),
+  ...(['exact', 'slices', 'tool', 'measured', 'measure', 'pinned', 'sharp', 'setSharp', 'theme'] as const),
 ] as const;
 type Used = Pick<Scene, (typeof USED)[number]>;
 
@@ -52,11 +54,15 @@ export function PicturePanel(props: {
   const look = scene.look(variable);
   const extra = named?.variable.dims.slice(0, -2) ?? [];
   const slices = extra.map((dim): [string, number] => [dim, scene.slices[dim] ?? 0]);
-  const asked = usePicture(named?.name, queryOf(look, scene.exact, scene.exact ? CLOSE : scene.sharp(variable), slices));
+  const turning = useTurning(scene.shown.result, named);
+  const turned = turning.turn !== undefined;
+  const query = queryOf(look, scene.exact, scene.exact ? CLOSE : scene.sharp(variable), turned ? [] : slices);
+  const [asked, light] = useTurned(named, query, turning);
   const kept = useLast(asked, variable);
+  const lit = useLast(light, variable);
   const picture = named ? kept : scene.shown.image;
   const [point, setPoint] = useState<Point>();
-  const dims = dimsOf(named);
+  const dims: [string, string] = turned ? ['row', 'column'] : dimsOf(named);
   const [map, rowMaps] = useMaps(scene, dims, picture);
   const drawing = scene.tool !== 'look';
   const [draft, setDraft] = useState<Measured>();
@@ -91,56 +97,63 @@ export function PicturePanel(props: {
       tools={
         picture && (
           <>
-            <Slices dims={extra} />
-            {kind === 'image' && <ToolButtons />}
+            <TurnTools {...turning} />
+            <Slices dims={turned ? [] : extra} />
+            {kind === 'image' && !turned && <ToolButtons />}
             <LookMenu
               {...{ look, picture }}
               onLook={(some) => scene.setLook(variable, some)}
               overlay={map && { opacity: scene.settings.overlay ? scene.settings.opacity : 0, onOpacity: (opacity) => scene.change({ overlay: true, opacity }) }}
             />
-            <OutMenu {...{ variable, slices, minus }} look={minus ? differing(look, picture) : look} />
+            {!turned && <OutMenu {...{ variable, slices, minus }} look={minus ? differing(look, picture) : look} />}
           </>
         )
       }
       foot={
         picture && (
           <>
-            <Readout {...{ picture, variable, point, minus, slices }} classMap={map} />
+            {turned ? <span>{words.turning.hint}</span> : <Readout {...{ picture, variable, point, minus, slices }} classMap={map} />}
             <ColourScale look={minus ? differing(look, picture) : look} picture={picture} />
           </>
         )
       }
     >
       {picture ? (
-        <Raster
-          bare={kind === 'plane'}
-          picture={picture}
-          look={minus ? differing(look, picture) : look}
-          {...{ minus, drawing }}
-          label={words.pictureOf(title, picture.frame, picture.run)}
-          onDraw={draw}
-          onPoint={hover}
-          onSharp={onSharp}
-          onPick={(at) => pick(scene, rowMaps, dims, variable, picture, at)}
-          above={
-            map &&
-            scene.settings.overlay &&
-            scene.settings.opacity > 0 && (
-              <ClassLayer
-                map={map}
-                classes={scene.views.classes}
-                hidden={scene.hidden}
-                opacity={scene.settings.opacity}
-              />
-            )
-          }
-        >
-          <ScaleBar units={unit(picture.x.units)} />
-          {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
-          {lies(scene.shown.result?.dims ?? {}, dims, picture) && <Things dims={dims} rowMaps={rowMaps} />}
-          {named && <SteeredPath dims={dims} result={scene.shown.result} scan={named.variable.attrs.scan} />}
-          {shape?.variable === variable && <Shape measured={shape} picture={picture} />}
-        </Raster>
+        <Turnable turning={turning} here={asked !== undefined}>
+          <Raster
+            bare={kind === 'plane' || turned}
+            picture={picture}
+            look={minus ? differing(look, picture) : look}
+            {...{ minus, drawing }}
+            label={words.pictureOf(title, picture.frame, picture.run)}
+            onDraw={draw}
+            onPoint={hover}
+            onSharp={onSharp}
+            onPick={(at) => pick(scene, rowMaps, dims, variable, picture, at)}
+            above={
+              turned ? (
+                lit && fits(lit, picture) && <Light picture={lit} theme={scene.theme} />
+              ) : (
+                map &&
+                scene.settings.overlay &&
+                scene.settings.opacity > 0 && (
+                  <ClassLayer
+                    map={map}
+                    classes={scene.views.classes}
+                    hidden={scene.hidden}
+                    opacity={scene.settings.opacity}
+                  />
+                )
+              )
+            }
+          >
+            <ScaleBar units={unit(picture.x.units)} />
+            {scene.cursor !== undefined && central && <Ring radius={scene.cursor} />}
+            {lies(scene.shown.result?.dims ?? {}, dims, picture) && <Things dims={dims} rowMaps={rowMaps} />}
+            {named && <SteeredPath dims={dims} result={scene.shown.result} scan={named.variable.attrs.scan} />}
+            {shape?.variable === variable && <Shape measured={shape} picture={picture} />}
+          </Raster>
+        </Turnable>
       ) : (
         <p className="empty">{words.noPicture}</p>
       )}
