@@ -16,7 +16,7 @@ import numpy as np
 from .drawing import draw
 from .extent import NAMED
 from .oddities import ACROSS, ALIKE, Seen, odd, seen
-from .sections import VIEWS, Section, Sections
+from .sections import VIEWS, Key, Section, Sections
 
 FEWEST = 8
 """Particles that the slices around one must show alike."""
@@ -29,10 +29,11 @@ SHARE = 0.1
 
 def without_strays(sections: Sections) -> tuple[Sections, list[str]]:
     """Give the sections that belong between their neighbours, and words about the others."""
-    left, words = {}, _across(sections)
+    left: dict[Key, Section] = {}
+    words = _across(sections)
     for view in range(3):
         own = {one.index: one for one in sections if one.view == view}
-        found = odd(_drawn(own.values()), lambda *three, own=own: _why(own, *three))  # type: ignore[misc]
+        found = odd(_drawn(own.values()), lambda *three, own=own: _why(own, *three))
         left |= {(view, one.index): one for one in own.values() if one.index not in found}
         words += [f"{VIEWS[view]} slice {n} is bridged: {why}" for n, why in found.items()]
     if len(words) > NAMED:
