@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from .viewer import Past, Server, ViewState, create_app
 from .viewer.wishes import Act
 
 log = logger("page")
+NICENESS = 5
+"""However many look, a frame does not wait for them."""
 PREVIEW_PERIOD_S = 1 / 15
 """Frames shown at most; eyes need no more."""
 PING_MS = 1000
@@ -35,6 +38,7 @@ HELLO = b'{"reader":"preview","worker":"page","credit":1}'
 
 def run(plan: Plan, life: Life) -> int:
     """Serve the page until told to stop."""
+    os.nice(NICENESS)
     return asyncio.run(_serve(plan, life))
 
 

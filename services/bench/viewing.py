@@ -2,6 +2,7 @@
 
 Run as `python -m beamside.services.bench.viewing`: reads one JSON line with address and token, then
 how many shall look, line by line; answers each with what all of them got so far. Leaves at `stop`.
+It has the lowest priority: real pages run on other machines, and take no time from the service.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ async def run(want: dict[str, Any]) -> None:
 
 def main() -> None:
     """Be all of them."""
+    os.nice(19)
     asyncio.run(run(orjson.loads(sys.stdin.readline())))
 
 
