@@ -105,7 +105,8 @@ def _shares(values: np.ndarray, low: float, high: float, look: Look) -> np.ndarr
         shares = np.log(np.maximum(values, low) / low) / math.log(high / low)
         return np.asarray(np.clip(shares, 0, 1))
     power = {"linear": 1.0, "sqrt": 0.5, "gamma": look.gamma}[look.scale]
-    return np.asarray(np.clip((values - low) / (high - low), 0, 1) ** power)
+    # halves: between the lowest and the highest that a number can be, there is no number
+    return np.asarray(np.clip((values / 2 - low / 2) / (high / 2 - low / 2), 0, 1) ** power)
 
 
 def _bar(low: float, high: float, attrs: Mapping[str, Any], look: Look) -> Image.Image:
@@ -117,7 +118,9 @@ def _bar(low: float, high: float, attrs: Mapping[str, Any], look: Look) -> Image
     strip = look.table[::-1][np.linspace(0, 255, tall).astype(int)]
     panel.paste(Image.fromarray(strip[:, None, :].repeat(26, axis=1)), (MARGIN, top))
     for share in (0, 0.25, 0.5, 0.75, 1):
-        value = low * (high / low) ** share if look.scale == "log" else low + share * (high - low)
+        value = (
+            low * (high / low) ** share if look.scale == "log" else low * (1 - share) + high * share
+        )
         place = float(_shares(np.array(value), low, high, look))
         at = top + tall - 1 - round(place * (tall - 1))
         draw.line([(MARGIN + 26, at), (MARGIN + 32, at)], look.ink)
