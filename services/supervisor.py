@@ -3,11 +3,11 @@
 It does no work of its own: it launches, watches, restarts with growing patience, passes on the
 order to stop, and hears on the bus how the runs ended.
 
-Decided 2026-11: all processes run at the same priority. On two busy cores neither an archiver and a
-gatherer at nice 5, nor as SCHED_BATCH, nor shorter slices for ingest and the processor changed a
-steered step by as much as two runs of the same differ; each process is a session of its own, so
-where Linux groups by session a nice value means nothing to the others; and an archiver that gives
-way to a heavy analysis fills the spool until the detector waits.
+Decided 2026-11: all processes but the page run at the same priority. On two busy cores neither an
+archiver and a gatherer at nice 5, nor as SCHED_BATCH, nor shorter slices for ingest and the
+processor changed a steered step by as much as two runs of the same differ; and an archiver that
+gives way to a heavy analysis fills the spool until the detector waits. Each process is a session of
+its own: where Linux groups by session (autogroup), a nice value means nothing to the others.
 """
 
 from __future__ import annotations
