@@ -121,7 +121,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     shape = tuple(max(1, round(edge / limits.map_pixel)) for edge in size)
     grid = Grid((shape[0], shape[1]), size)
     power = power_spectrum(view)
-    twice = ghost(view, limits.k_min, limits.k_max, limits.workers)
+    twice = ghost(view, power, limits.k_min, limits.k_max, limits.workers)
     if twice is not None:
         limits = replace(limits, false_alarms=limits.false_alarms * FRINGED)
     restored = _undone(view, power) if limits.calibrated and twice is None else None

@@ -20,6 +20,8 @@ LARGEST = 1024
 """Pixels along an edge that are looked at, in the middle."""
 SMALLEST = 128
 """Pixels below which there is nothing to compare."""
+SOME = 4
+"""Of so many rows of the autocorrelation one tells how wide it scatters."""
 CLIPPED = 3.0
 """Times the mean of its ring that a frequency counts at most."""
 NEAR = 10
@@ -39,26 +41,36 @@ class Ghost:
     """Of the peak, in standard deviations of the rest."""
 
 
-def ghost(view: View, k_min: float, k_max: float, workers: int = 1) -> Ghost | None:
-    """Find a copy of the image within itself by its frequencies from `k_min` to `k_max`."""
+def ghost(
+    view: View, whole: np.ndarray, k_min: float, k_max: float, workers: int = 1
+) -> Ghost | None:
+    """Find a copy of the image within itself by its frequencies from `k_min` to `k_max`.
+
+    `whole` is the `power_spectrum` of `view`.
+    """
     image = view.image
     if min(image.shape) < SMALLEST:
         return None
-    part = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in image.shape)
-    image = image[part]
-    ny, nx = image.shape
-    windowed = image * hann(ny)[:, None]
-    windowed *= hann(nx)
-    half = scipy.fft.rfft2(windowed, workers=workers)
-    power = np.square(half.real) + np.square(half.imag)
-    flat = _flattened(power, *_rings((ny, nx), view.pixel, k_min, k_max))
-    agree = scipy.fft.irfft2(flat, s=(ny, nx), workers=workers)
+    power = whole
+    if max(image.shape) > LARGEST:
+        image = image[tuple(_middle(n) for n in image.shape)]
+        windowed = image * hann(image.shape[0])[:, None]
+        windowed *= hann(image.shape[1])
+        half = scipy.fft.rfft2(windowed, workers=workers)
+        power = np.square(half.real) + np.square(half.imag)
+    flat = _flattened(power, *_rings(image.shape, view.pixel, k_min, k_max))
+    agree = scipy.fft.irfft2(flat, s=image.shape, workers=workers)
     return _peak(agree, view.pixel)
+
+
+def _middle(n: int) -> slice:
+    """The middle of `n` pixels, LARGEST of them at most."""
+    return slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2)
 
 
 @lru_cache(maxsize=4)
 def _rings(
-    shape: tuple[int, int], pixel: tuple[float, float], k_min: float, k_max: float
+    shape: tuple[int, ...], pixel: tuple[float, float], k_min: float, k_max: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flat bins from k_min to k_max off the axes (scan lines, edges), and the ring of each."""
     ky, kx = np.fft.fftfreq(shape[0], pixel[0]), np.fft.rfftfreq(shape[1], pixel[1])
@@ -86,7 +98,7 @@ def _peak(agree: np.ndarray, pixel: tuple[float, float]) -> Ghost | None:
     ny, nx = agree.shape
     half = agree[:, : nx // 2].copy()
     half[:NEAR, :NEAR] = half[-NEAR:, :NEAR] = 0
-    spread = 1.4826 * float(np.median(np.abs(half)))
+    spread = 1.4826 * float(np.median(np.abs(half[::SOME])))
     y, x = np.unravel_index(int(half.argmax()), half.shape)
     height = float(half[y, x]) / max(spread, 1e-30)
     if height < PEAK:

@@ -85,15 +85,17 @@ def _survey(pixels: np.ndarray) -> _Survey:
     columns = np.zeros(pixels.shape[1])
     low, tops, counts = np.inf, [], []
     step = max(1, BLOCK // pixels.shape[1])
+    # as products with ones, which take half as long as sums
+    across, down = np.ones(pixels.shape[1], np.float32), np.ones(step, np.float32)
     for start in range(0, len(pixels), step):
         part = pixels[start : start + step]
         low = min(low, float(part.min()))
         tops.append(float(part.max()))
         counts.append(int(np.count_nonzero(part == tops[-1])))
-        part.mean(axis=1, out=rows[start : start + step])
-        columns += part.sum(axis=0)
+        np.matmul(part, across, out=rows[start : start + step])
+        columns += down[: len(part)] @ part
     clipped = sum(n for n, top in zip(counts, tops, strict=True) if top == max(tops))
-    return _Survey(low, max(tops), clipped, rows, columns / len(pixels))
+    return _Survey(low, max(tops), clipped, rows / pixels.shape[1], columns / len(pixels))
 
 
 def _stripes(seen: _Survey) -> str | None:
