@@ -39,6 +39,8 @@ BLOCKS = 32
 """Blocks along an edge of a window, about."""
 Maximum: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 """ky, kx and power over background."""
+Pair: TypeAlias = Sequence[np.ndarray]
+"""Along y and along x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +82,29 @@ def refine(
     snr = np.zeros(len(ky))
     for rows, windows in _chunks(view, place, lengths, k, background):
         own = [v[rows] for v in lengths]
-        best = _climb(windows, k[0][rows], k[1][rows], own)
-        if restored is not None:
-            field = _sums(restored.view.image, windows.y, windows.x)
-            undone = replace(windows, field=field, lens=(restored, np.sqrt(own[0] * own[1])))
-            best = _believed(best, _climb(undone, k[0][rows], k[1][rows], own))
-        ky[rows], kx[rows], snr[rows] = best
+        at = k[0][rows], k[1][rows]
+        if restored is None:
+            y, x, snr[rows] = _climb(windows, *at, own)
+            ky[rows], kx[rows] = _centred(windows, y, x, own)
+            continue
+        field = _sums(restored.view.image, windows.y, windows.x)
+        undone = replace(windows, field=field, lens=(restored, np.sqrt(own[0] * own[1])))
+        ky[rows], kx[rows], snr[rows] = _believed(windows, undone, at, own)
     return Refined(ky, kx, snr, lengths[0], lengths[1])
 
 
-def _believed(plain: Maximum, restored: Maximum) -> Maximum:
-    """Take the maximum in the restored image, but of spots of second order."""
-    better = restored[2] > LINEAR * plain[2]
-    ky, kx = (np.where(better, restored[n], plain[n]) for n in (0, 1))
-    return ky, kx, np.maximum(plain[2], restored[2])
+def _believed(
+    windows: _Windows, undone: _Windows, at: tuple[np.ndarray, np.ndarray], lengths: Pair
+) -> Maximum:
+    """Climb in both images; take the restored one's maximum, but of spots of second order."""
+    plain, other = _climb(windows, *at, lengths), _climb(undone, *at, lengths)
+    better = other[2] > LINEAR * plain[2]
+    ky, kx = (np.where(better, other[n], plain[n]) for n in (0, 1))
+    for there, rows in ((windows, np.flatnonzero(~better)), (undone, np.flatnonzero(better))):
+        if rows.size:
+            own = [v[rows] for v in lengths]
+            ky[rows], kx[rows] = _centred(there.keep(rows), ky[rows], kx[rows], own)
+    return ky, kx, np.maximum(plain[2], other[2])
 
 
 def glance(
@@ -149,6 +160,12 @@ class _Axis:
     block: float
     """Length of a block."""
 
+    def keep(self, rows: np.ndarray) -> _Axis:
+        """Take some of the windows."""
+        first = [self.first[row] for row in rows.tolist()]
+        columns = (column[rows] for column in (self.wave, self.place, self.k))
+        return _Axis(first, self.pixels, *columns, self.block)
+
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
@@ -165,6 +182,12 @@ class _Windows:
     """Background at the place of each window, [n, ring], and the width of a ring."""
     lens: tuple[Restored, np.ndarray] | None = None
     """What was done to a restored image, and the lengths of the windows."""
+
+    def keep(self, rows: np.ndarray) -> _Windows:
+        """Take some of the windows."""
+        lens = None if self.lens is None else (self.lens[0], self.lens[1][rows])
+        rings = (self.rings[0][rows], self.rings[1])
+        return _Windows(self.field[rows], self.y.keep(rows), self.x.keep(rows), rings, lens)
 
 
 def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.ndarray) -> _Axis:
@@ -213,7 +236,7 @@ def _parts(wave: np.ndarray) -> np.ndarray:
 
 
 def _climb(windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.ndarray]) -> Maximum:
-    """Log-parabolas up to the maximum, never further than 1 / length; then the mean shift."""
+    """Log-parabolas up to the maximum, never further than 1 / length."""
     ky0, kx0 = ky, kx
     best = np.zeros(len(ky))
     for _ in range(STEPS):
@@ -225,10 +248,16 @@ def _climb(windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.n
         kx = kx + _vertex(logs[:, 1, :]) * sx
         ky = ky0 + np.clip(ky - ky0, -1 / lengths[0], 1 / lengths[0])
         kx = kx0 + np.clip(kx - kx0, -1 / lengths[1], 1 / lengths[1])
-    shift_y, shift_x = _mean_shift(
-        _ratio(windows, ky, kx, 0.5 / lengths[0], 0.5 / lengths[1], SPAN)[0]
-    )
-    return ky + shift_y / lengths[0], kx + shift_x / lengths[1], best
+    return ky, kx, best
+
+
+def _centred(
+    windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: Pair
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift maxima to the centre of what is about them."""
+    steps = [0.5 / length for length in lengths]
+    shift_y, shift_x = _mean_shift(_ratio(windows, ky, kx, steps[0], steps[1], SPAN)[0])
+    return ky + shift_y / lengths[0], kx + shift_x / lengths[1]
 
 
 def _mean_shift(ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
