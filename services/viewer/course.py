@@ -108,7 +108,8 @@ def evenly(ranges: list[list[int]], most: int) -> list[int]:
     """At most `most` of the numbers in inclusive ranges, evenly over all of them."""
     many = sum(last - first + 1 for first, last in ranges)
     step = max(1, -(-many // most))
-    found, before = [], 0
+    found: list[int] = []
+    before = 0
     for first, last in ranges:
         found += range(first + (-before) % step, last + 1, step)
         before += last - first + 1

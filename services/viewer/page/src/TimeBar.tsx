@@ -1,5 +1,5 @@
 /** Time: pause, step, scrub, play, live. */
-import { at, rankOf, sizeOf } from './data/ranges';
+import { at, joined, rankOf, sizeOf } from './data/ranges';
 import type { Shown } from './data/shown';
 import type { Time } from './data/time';
 import { Icon } from './Icon';
@@ -15,8 +15,10 @@ interface Props {
 
 export function TimeBar({ time, shown, onClose }: Props) {
   const frame = time.moment?.frame ?? shown.image?.frame ?? shown.result?.frame;
-  const many = sizeOf(time.ranges);
-  const rank = frame === undefined ? 0 : rankOf(time.ranges, frame);
+  // the frame on the screen is newer than the list of all
+  const ranges = frame === undefined ? time.ranges : joined(time.ranges, [[frame, frame]]);
+  const many = sizeOf(ranges);
+  const rank = frame === undefined ? 0 : rankOf(ranges, frame);
   const run = time.detail;
   return (
     <div className="time" role="group" aria-label={w.title} data-testid="time">
@@ -39,11 +41,11 @@ export function TimeBar({ time, shown, onClose }: Props) {
         step={1}
         disabled={many < 2}
         value={time.live ? Math.max(1, many - 1) : rank}
-        onChange={(event) => time.goTo(at(time.ranges, Number(event.target.value)) ?? 0)}
+        onChange={(event) => time.goTo(at(ranges, Number(event.target.value)) ?? 0)}
       />
       <span className="where" data-testid="frame">
         {frame === undefined ? '–' : `${words.frame} ${frame}`}
-        {many > 1 && <small>{w.of(many)}</small>}
+        {many > 1 && <small>{w.of(rank + 1, many)}</small>}
       </span>
       {(run?.live !== false || time.live) && (
         <button

@@ -236,7 +236,7 @@ export const words = {
     back: 'One frame back',
     on: 'One frame on',
     scrub: 'Frame',
-    of: (n: number) => ` of ${n}`,
+    of: (n: number, all: number) => ` · ${n} of ${all}`,
     live: 'Live',
     liveTitle: 'Follow the newest frame',
     play: 'Play',

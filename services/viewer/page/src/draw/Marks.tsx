@@ -108,10 +108,10 @@ export function Shape({ measured, picture }: { measured: Measured; picture: Pict
   );
 }
 
-/** A bar of a round length. */
+/** A bar of a round length; on a wall long enough to be seen from afar. */
 export function ScaleBar({ units }: { units: string }) {
   const { ax, bx, ay, by, frame } = useStage();
-  const wanted = 90 / Math.abs(ax);
+  const wanted = Math.max(90, frame.width / 7) / Math.abs(ax);
   const power = 10 ** Math.floor(Math.log10(wanted));
   const length = power * ([5, 2, 1].find((step) => step * power <= wanted) ?? 1);
   const x = Math.max(0, ax * frame.x[0] + bx) + 12;

@@ -104,14 +104,15 @@ function useLines(curves: Named[]): (number | null)[][] {
   const first = usePicture(curves[0]?.variable.href && curves[0].name, LONG);
   const second = usePicture(curves[1]?.variable.href && curves[1].name, LONG);
   const third = usePicture(curves[2]?.variable.href && curves[2].name, LONG);
+  const fourth = usePicture(curves[3]?.variable.href && curves[3].name, LONG);
   return useMemo(
     () =>
       curves.map(({ variable }, i) => {
         if (Array.isArray(variable.values)) return variable.values as (number | null)[];
-        const picture = [first, second, third][i];
+        const picture = [first, second, third, fourth][i];
         return picture ? Array.from(picture.data) : [];
       }),
-    [curves, first, second, third],
+    [curves, first, second, third, fourth],
   );
 }
 
