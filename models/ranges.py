@@ -43,7 +43,7 @@ def ranges(net: StarDist, images: Iterable[np.ndarray] | None = None) -> dict[st
         if isinstance(module, torch.nn.Conv2d)
     ]
     with torch.inference_mode():
-        for image in _slices() if images is None else images:
+        for image in generated() if images is None else images:
             shown = np.clip(np.asarray(image, np.float32), *LIMITS)
             net(torch.from_numpy(pad(shown[None], net.config.block))[:, None])
     for hook in hooks:
@@ -51,7 +51,8 @@ def ranges(net: StarDist, images: Iterable[np.ndarray] | None = None) -> dict[st
     return {name: [round(ROOM * value, 4) for value in pair] for name, pair in seen.items()}
 
 
-def _slices() -> Iterator[np.ndarray]:
+def generated() -> Iterator[np.ndarray]:
+    """Give normalised slices with particles of all sizes that are usual."""
     for number, size in enumerate(SIZES):
         rng = np.random.default_rng([SEED, number])
         yield normalised(nmc_slice(rng, (EDGE, EDGE), DIAMETER * size).image)

@@ -181,7 +181,8 @@ def from_folder(
         "metrics": metrics(network, held, thresholds),
         "metrics_on": "the pictures that were held back; thresholds were fixed on them too",
     }
-    card = _save(trained, facts, thresholds, name, out)
+    shown = [image for image, _ in ready]
+    card = _save(trained, facts, thresholds, name, out, shown)
     unfinished.done()
     return card
 
@@ -212,11 +213,16 @@ def _names(pictures: Sequence[Annotated]) -> str:
 
 
 def _save(
-    trained: Trained, facts: dict[str, Any], thresholds: dict[str, float], name: str, out: Path
+    trained: Trained,
+    facts: dict[str, Any],
+    thresholds: dict[str, float],
+    name: str,
+    out: Path,
+    pictures: Sequence[np.ndarray] = (),
 ) -> Card:
     import torch
 
-    from ..models.ranges import ranges
+    from ..models.ranges import generated, ranges
 
     about = {
         "task": "particles in slices",
@@ -226,7 +232,7 @@ def _save(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu_seconds": round(trained.seconds, 1),
-        "ranges": ranges(trained.net),
+        "ranges": ranges(trained.net, [*generated(), *pictures]),
         "curve": [[round(value, 4) for value in point] for point in trained.curve],
     }
     return save_stardist(trained.net, about, name, out)
