@@ -9,7 +9,6 @@ share, and the first joins all, publishes what has grown, and says when it is fi
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -42,8 +41,6 @@ SOON_S = 2.0
 """What has grown is published so often at most ..."""
 SHARE = 0.05
 """... and takes at most so much of the time, as does saving it."""
-NICENESS = 10
-"""A gatherer waits for nobody's result, and a frame that comes must not wait for it."""
 LOOK_S = 0.1
 """So often it is looked whether the other gatherers are through."""
 
@@ -58,7 +55,6 @@ def run(plan: Plan, life: Life, name: str) -> int:
     if not grows:
         desk.close(START_S)
         return NOTHING_TO_DO
-    os.nice(NICENESS)
     which = int(name.rpartition("-")[2])
     gatherer = Gatherer(settings, operator, desk, (which, analysis.gatherers))
     while not desk.leaves(life):

@@ -163,8 +163,8 @@ class _Axis:
     def keep(self, rows: np.ndarray) -> _Axis:
         """Take some of the windows."""
         first = [self.first[row] for row in rows.tolist()]
-        columns = (column[rows] for column in (self.wave, self.place, self.k))
-        return _Axis(first, self.pixels, *columns, self.block)
+        columns = {name: getattr(self, name)[rows] for name in ("wave", "place", "k")}
+        return replace(self, first=first, **columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def _parts(wave: np.ndarray) -> np.ndarray:
     return np.stack([wave.real, wave.imag], axis=2)
 
 
-def _climb(windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: list[np.ndarray]) -> Maximum:
+def _climb(windows: _Windows, ky: np.ndarray, kx: np.ndarray, lengths: Pair) -> Maximum:
     """Log-parabolas up to the maximum, never further than 1 / length."""
     ky0, kx0 = ky, kx
     best = np.zeros(len(ky))
