@@ -57,6 +57,13 @@ class Line:
         size = bytes([0x80 | len(body)]) if len(body) < 126 else b"\xfe" + len(body).to_bytes(2)
         self.writer.write(bytes([0x80 | kind]) + size + bytes(4) + body)
 
+    async def answer(self) -> bytes:
+        """The next answer, of one message or several."""
+        body = await self.hear()
+        while len(body) < int.from_bytes(body[4:8], "little"):
+            body += await self.hear()
+        return body
+
     async def hear(self) -> bytes:
         """The next message."""
         while True:
@@ -81,8 +88,8 @@ async def look(host: str, port: int, token: str, size: int, seen: Seen) -> None:
         while True:
             began = time.monotonic()
             line.say(TEXT, orjson.dumps({"after": after, "what": what}))
-            body = await line.hear()
-            head = orjson.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+            body = await line.answer()
+            head = orjson.loads(body[8 : 8 + int.from_bytes(body[:4], "little")])
             if "error" in head or any(part["status"] != 200 for part in head["parts"]):
                 seen.failures += 1
                 seen.words.append(str(head)[:200])

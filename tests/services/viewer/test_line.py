@@ -31,7 +31,11 @@ async def told(socket: ClientConnection, seconds: float = 2) -> tuple[dict[str, 
     """The head of the next answer, and its arrays."""
     message = await asyncio.wait_for(socket.recv(), seconds)
     assert isinstance(message, bytes)
-    start = 8 + int.from_bytes(message[:8], "little")
+    while len(message) < int.from_bytes(message[4:8], "little"):
+        piece = await asyncio.wait_for(socket.recv(), seconds)
+        assert isinstance(piece, bytes)
+        message += piece
+    start = 8 + int.from_bytes(message[:4], "little")
     assert start % 8 == 0
     head = json.loads(message[8:start])
     arrays: list[np.ndarray | None] = []
@@ -142,6 +146,24 @@ def test_images_go_on_without_results_and_change_to_another_run(
             await ask(socket, shown)
             head, (image,) = await told(socket)
             assert (head["result"], image[0, 0]) == (None, 200)
+
+    visit(scenario)
+
+
+def test_a_long_answer_comes_in_pieces_and_whole_though_another_ask_follows(
+    visit: Any, run: Any, token: str
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        large = np.arange(700 * 700, dtype="<u4").reshape(700, 700)
+        state.take(run.frame(1, large))
+        async with joined(client, token) as socket:
+            for _ in range(2):
+                await ask(socket, NOTHING, image="enc=raw&size=1024")
+            for _ in range(2):
+                _, (image,) = await told(socket)
+                assert np.array_equal(image, large)
+                await ask(socket, NOTHING, image="enc=raw&size=1024")
+            assert len(await socket.recv()) <= 1 << 19
 
     visit(scenario)
 

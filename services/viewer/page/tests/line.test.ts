@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { headOf, newsOf } from '../src/data/line';
+import { headOf, newsOf, Pieces } from '../src/data/line';
 import { FIRST, sizeFor } from '../src/data/sharp';
 import { Refused } from '../src/data/wire';
 
@@ -8,6 +8,7 @@ function message(head: object, ...arrays: number[][]): ArrayBuffer {
   text = text.padEnd(8 * Math.ceil(text.length / 8));
   const bytes = new Uint8Array(8 + text.length + 8 * arrays.length);
   new DataView(bytes.buffer).setUint32(0, text.length, true);
+  new DataView(bytes.buffer).setUint32(4, bytes.length, true);
   bytes.set(new TextEncoder().encode(text), 8);
   arrays.forEach((array, i) => bytes.set(array, 8 + text.length + 8 * i));
   return bytes.buffer;
@@ -28,6 +29,16 @@ describe('an answer on the line', () => {
     const found = news.pictures.get('map?enc=raw');
     expect([...(found?.data ?? [])]).toEqual([1, 2, 259]);
     expect(found?.coded).toBe(false);
+  });
+  it('is put together where it came in pieces', () => {
+    const said = message({ what, result: null, parts: [image] }, [7, 8, 9]);
+    const pieces = new Pieces();
+    expect(pieces.add(said)).toBe(said);
+    for (let n = 0; n < 2; n++) {
+      expect(pieces.add(said.slice(0, 20))).toBeUndefined();
+      expect(pieces.add(said.slice(20, 40))).toBeUndefined();
+      expect(pieces.add(said.slice(40))).toEqual(said);
+    }
   });
   it('leaves out what is gone and says what is wrong', () => {
     const gone = message({ what, result: null, parts: [{ of: 'image', status: 404, error: 'gone' }] });

@@ -48,6 +48,8 @@ interface Waiting {
 export class Line {
   private socket: WebSocket | undefined;
   private waiting: Waiting | undefined;
+  /** What came of a long answer so far. */
+  private pieces = new Pieces();
 
   /** What is new, as soon as it is; undefined if somebody called `wake` meanwhile. */
   ask(after: After, what: What): Promise<News | undefined> {
@@ -79,9 +81,13 @@ export class Line {
     there.protocol = there.protocol.replace('http', 'ws');
     const socket = new WebSocket(there);
     this.socket = socket;
+    this.pieces = new Pieces();
     socket.binaryType = 'arraybuffer';
     socket.onopen = say;
-    socket.onmessage = (event) => this.hear(event.data as ArrayBuffer);
+    socket.onmessage = (event) => {
+      const whole = this.socket === socket && this.pieces.add(event.data as ArrayBuffer);
+      if (whole) this.hear(whole);
+    };
     socket.onclose = () => {
       if (this.socket === socket) this.fail(new TypeError('the service went away'));
     };
@@ -107,6 +113,28 @@ export class Line {
     const { waiting } = this;
     this.waiting = undefined;
     waiting?.failed(error);
+  }
+}
+
+/** Puts a long answer together. */
+export class Pieces {
+  private whole: Uint8Array<ArrayBuffer> | undefined;
+  private filled = 0;
+
+  /** The answer, once all of it is there. */
+  add(piece: ArrayBuffer): ArrayBuffer | undefined {
+    if (!this.whole) {
+      const length = new DataView(piece).getUint32(4, true);
+      if (length === piece.byteLength) return piece;
+      this.whole = new Uint8Array(length);
+      this.filled = 0;
+    }
+    const { whole } = this;
+    whole.set(new Uint8Array(piece), this.filled);
+    this.filled += piece.byteLength;
+    if (this.filled < whole.length) return undefined;
+    this.whole = undefined;
+    return whole.buffer;
   }
 }
 
