@@ -80,7 +80,7 @@ def measure_browser(seconds: float) -> Iterator[dict[str, Any]]:
         yield {"name": "page", "words": "the page in a browser", "skipped": why}
         return
     for name, (words, window, flags) in CASES.items():
-        with _service() as (state, loop, url):
+        with served() as (state, loop, url):
             figures = _looked(Feed(state, loop), url, window, flags, seconds)
         about = f"a page with a {SIZE}^2 image and a curve in Chromium, {words}"
         yield {"name": name, "words": about, **figures, **GOALS}
@@ -137,7 +137,7 @@ class Feed:
 
 
 @contextlib.contextmanager
-def _service() -> Iterator[tuple[ViewState, asyncio.AbstractEventLoop, str]]:
+def served() -> Iterator[tuple[ViewState, asyncio.AbstractEventLoop, str]]:
     """The real application on a port of its own, in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -173,7 +173,7 @@ def _looked(
         page.evaluate(f"({WATCH})()")
         began = time.monotonic()
         while _seen(page) < WARM and time.monotonic() - began < WARM_S:
-            _fed(feed, 1.0)
+            fed(feed, 1.0)
         figures = _watched(page, feed, seconds)
         picture, shown = page.evaluate(f"({PICTURE})()")
     files = Path(viewer.__file__).with_name("static").glob("assets/*")
@@ -186,10 +186,11 @@ def _looked(
     }
 
 
-def _fed(feed: Feed, seconds: float) -> None:
+def fed(feed: Feed, seconds: float, rate: float = CAP) -> None:
+    """Send so many frames a second for so long."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
-        due = time.monotonic() + 1 / CAP
+        due = time.monotonic() + 1 / rate
         feed()
         time.sleep(max(0.0, due - time.monotonic()))
 
@@ -200,15 +201,15 @@ def _watched(page: chromium.Page, feed: Feed, seconds: float) -> dict[str, Any]:
     threads: defaultdict[str, float] = defaultdict(float)
     updates, looked = 0, 0.0
     for _ in range(HEAPS):
-        heaps.append((len(feed.sent), _heap(page)))
+        heaps.append((len(feed.sent), heap(page)))
         before, busy = page.cpu(), page.threads()
         seen, began = _seen(page), time.monotonic()
-        _fed(feed, seconds / HEAPS)
+        fed(feed, seconds / HEAPS)
         updates, looked = updates + _seen(page) - seen, looked + time.monotonic() - began
         for total, old, new in ((spent, before, page.cpu()), (threads, busy, page.threads())):
             for kind, at in new.items():
                 total[kind] += at - old.get(kind, 0.0)
-    heaps.append((len(feed.sent), _heap(page)))
+    heaps.append((len(feed.sent), heap(page)))
     late = [at - feed.sent[n] for n, at in page.evaluate("window.seen") if n in feed.sent]
     many, gl = max(1, updates), spent.pop("GPU", 0.0)
     busiest = sorted(threads, key=lambda name: -threads[name])[:THREADS]
@@ -219,8 +220,8 @@ def _watched(page: chromium.Page, feed: Feed, seconds: float) -> dict[str, Any]:
         "gl_cpu_ms_per_update": round(1e3 * gl / many, 1),
         "cpu_ms_by_thread": {name: round(1e3 * threads[name] / many, 2) for name in busiest},
         "arrival_to_presented_ms": round(statistics.median(late), 1) if late else None,
-        "heap_mb": [round(heap / 1e6, 2) for _, heap in heaps],
-        "heap_bytes_per_frame": round(_slope(heaps[len(heaps) // 3 :]), 1),
+        "heap_mb": [round(held / 1e6, 2) for _, held in heaps],
+        "heap_bytes_per_frame": round(slope(heaps[len(heaps) // 3 :]), 1),
         "seconds": round(seconds, 1),
     }
 
@@ -229,17 +230,18 @@ def _seen(page: chromium.Page) -> int:
     return int(page.evaluate("window.seen.length"))
 
 
-def _slope(points: list[tuple[int, float]]) -> float:
+def slope(points: list[tuple[int, float]]) -> float:
     """Bytes for each frame sent, by the middle of all pairs (Theil and Sen)."""
     pairs = [
-        (heap - heap0) / (sent - sent0)
-        for i, (sent0, heap0) in enumerate(points)
-        for sent, heap in points[i + 1 :]
+        (held - held0) / (sent - sent0)
+        for i, (sent0, held0) in enumerate(points)
+        for sent, held in points[i + 1 :]
         if sent > sent0
     ]
     return statistics.median(pairs) if pairs else 0.0
 
 
-def _heap(page: chromium.Page) -> float:
+def heap(page: chromium.Page) -> float:
+    """Bytes that the page's script holds after its garbage was collected."""
     page.send("HeapProfiler.collectGarbage")
     return float(page.send("Runtime.getHeapUsage")["usedSize"])

@@ -34,8 +34,9 @@ NAMES = (
     "steering",
     "steering-losses",
     "viewer",
+    "viewer-night",
 )
-ASKED = ("hrtem-gpu", "particle-slices", "steering-losses", "volume")
+ASKED = ("hrtem-gpu", "particle-slices", "steering-losses", "viewer-night", "volume")
 """Those that are measured only when asked for."""
 
 
@@ -99,6 +100,10 @@ def _cases(wanted: list[str], args: argparse.Namespace) -> Iterator[dict[str, An
             from .viewer import measure_viewer
 
             yield from measure_viewer(args.minutes)
+        elif name == "viewer-night":
+            from .night import measure_night
+
+            yield from measure_night(args.minutes)
         elif name == "steering":
             from .steering import measure as measure_steering
 
