@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import compiled, paint
-
 
 def draw(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Label the pixels inside each polygon, int32 `shape` (y, x): polygon n gives n + 1.
@@ -14,5 +12,7 @@ def draw(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     first of them. A pixel is inside when its centre is.
     """
     owner = np.empty(shape, np.int32)
-    compiled(paint)(np.ascontiguousarray(corners, np.float32), owner, 0)
+    from .polygons import paint  # compiled
+
+    paint(np.ascontiguousarray(corners, np.float32), owner, 0)
     return owner + np.int32(1)

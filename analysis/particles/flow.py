@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .kernels import compiled, deposit, paint, settle
+from .kernels import compiled, deposit, settle
 from .sections import Section
 
 SMOOTH = 0.6
@@ -71,6 +71,8 @@ def counted(
 
     What the stars say of their centres is added to `flow`, if one is given.
     """
+    from .polygons import paint  # compiled
+
     shape = (high - low, *grid.shape[1:])
     count = np.zeros((3, *shape), np.uint8)
     for one in sections:
@@ -81,7 +83,7 @@ def counted(
         at = tuple(plane if axis == one.view else slice(None) for axis in range(3))
         owner = np.empty(count[0][at].shape, np.int32)
         cells = ((one.corners + 0.5) / grid.stride - 0.5).astype(np.float32)
-        middle = compiled(paint)(cells, owner, first)
+        middle = paint(cells, owner, first)
         count[one.view][at] += owner >= 0
         if flow is not None:
             a, b = (flow.along[axis][at] for axis in range(3) if axis != one.view)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from .kernels import compiled
+from .polygons import middle_of
 
 ASIDE = (1.37e-4, 2.11e-4)
 """Pixels that one of two polygons is moved by, so that no corner lies on an edge of the other."""
@@ -23,18 +24,7 @@ def _measure(corners: np.ndarray, discs: np.ndarray) -> None:
     """
     stars, many = corners.shape[0], corners.shape[1]
     for n in range(stars):
-        y0, x0 = corners[n, 0, 0], corners[n, 0, 1]
-        double, cy, cx = 0.0, 0.0, 0.0
-        for r in range(many):
-            s = r + 1 if r + 1 < many else 0
-            ya, xa = corners[n, r, 0] - y0, corners[n, r, 1] - x0
-            yb, xb = corners[n, s, 0] - y0, corners[n, s, 1] - x0
-            turn = xa * yb - ya * xb
-            double += turn
-            cy += (ya + yb) * turn
-            cx += (xa + xb) * turn
-        cy = y0 + (cy / (3 * double) if double != 0 else 0.0)
-        cx = x0 + (cx / (3 * double) if double != 0 else 0.0)
+        double, cy, cx = middle_of(corners[n])
         near, far, inside = np.inf, 0.0, False
         for r in range(many):
             s = r + 1 if r + 1 < many else 0

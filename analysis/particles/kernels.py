@@ -25,56 +25,6 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def paint(corners: np.ndarray, owner: np.ndarray, first: int) -> np.ndarray:
-    """Draw the stars of one slice; where they overlap the first has the cell.
-
-    corners: float32 [star, ray, (a, b)], cells of the grid
-    owner: int32 [a, b], number of the star, -1 none; row 0 is row `first` of the grid
-    Gives the centroids, float32 [star, (a, b)].
-    """
-    rows, columns = owner.shape
-    stars, rays = corners.shape[0], corners.shape[1]
-    owner[:] = -1
-    cross = np.empty(rays, np.float32)
-    middle = np.zeros((stars, 2), np.float32)
-    for n in range(stars):
-        area, ca, cb = 0.0, 0.0, 0.0
-        low, high = np.inf, -np.inf
-        a0, b0 = corners[n, 0, 0], corners[n, 0, 1]
-        for r in range(rays):
-            s = r + 1 if r + 1 < rays else 0
-            a1, b1 = corners[n, r, 0] - a0, corners[n, r, 1] - b0
-            a2, b2 = corners[n, s, 0] - a0, corners[n, s, 1] - b0
-            turn = a1 * b2 - a2 * b1
-            area += turn
-            ca += (a1 + a2) * turn
-            cb += (b1 + b2) * turn
-            low, high = min(low, corners[n, r, 0]), max(high, corners[n, r, 0])
-        if abs(area) < 1e-6:
-            continue
-        middle[n, 0], middle[n, 1] = a0 + ca / (3 * area), b0 + cb / (3 * area)
-        start = int(max(np.ceil(low) - first, 0.0))
-        stop = int(min(np.floor(high) + 1 - first, rows + 0.0))
-        for row in range(start, stop):
-            at = row + first
-            many = 0
-            for r in range(rays):
-                s = r + 1 if r + 1 < rays else 0
-                p, q = corners[n, r, 0], corners[n, s, 0]
-                if (p <= at) != (q <= at):
-                    part = (at - p) / (q - p)
-                    cross[many] = corners[n, r, 1] + part * (corners[n, s, 1] - corners[n, r, 1])
-                    many += 1
-            found = np.sort(cross[:many])
-            for pair in range(0, many - 1, 2):
-                left = int(np.ceil(max(found[pair], 0.0)))
-                right = int(np.floor(min(found[pair + 1], columns - 1.0)))
-                for column in range(left, right + 1):
-                    if owner[row, column] < 0:
-                        owner[row, column] = n
-    return middle
-
-
 def deposit(
     owner: np.ndarray,
     first: int,
