@@ -75,7 +75,7 @@ def test_exports_hold_what_was_seen(
 
     assert np.array_equal(tifffile.imread(io.BytesIO(saved("TIFF"))), specimen.image)
     assert np.array_equal(np.load(io.BytesIO(saved("NumPy"))), specimen.image)
-    picture = Image.open(io.BytesIO(saved("PNG")))
+    picture = Image.open(io.BytesIO(saved("PNG at full size")))
     colours = np.asarray(picture.convert("RGB"), float)
     assert min(picture.size) >= 256
     assert np.ptp(colours, axis=2).mean() > 50  # in the colours of the page

@@ -182,7 +182,11 @@ export const words = {
   out: {
     button: 'Export',
     title: 'Take it with you',
-    png: 'PNG with scale bar and legend',
+    png: 'PNG of what is seen',
+    pngWhole: 'PNG of the whole image, as it is seen',
+    pngData: 'PNG at full size, without overlays',
+    noPng: 'This browser made no PNG of it.',
+    over: (what: string, opacity: number) => `${what}, ${Math.round(100 * opacity)} %`,
     tiff: 'TIFF, true values',
     csv: 'CSV',
     npy: 'NumPy array',

@@ -1,14 +1,15 @@
 /** A picture over axes in true units, with zoom, layers of classes and SVG above it. */
-import { useEffect, useMemo, type ReactNode } from 'react';
+import { useEffect, useMemo, type ReactNode, type Ref } from 'react';
 import type { Look } from '../data/looks';
 import type { Axis, Picture } from '../data/wire';
 import { sizeFor } from '../data/sharp';
-import { Stage, useStage, type Point } from './Stage';
+import { Stage, useStage, type Camera, type Point } from './Stage';
 import { Values } from './Values';
 
 export type { Point } from './Stage';
 
 interface Props {
+  camera?: Ref<Camera> | undefined;
   picture: Picture;
   look: Look;
   /** What is subtracted from the picture. */
@@ -42,6 +43,7 @@ export function Raster(props: Props) {
         axes={!bare}
         flip
         equal
+        camera={props.camera}
         onDraw={props.onDraw}
         onPoint={props.onPoint}
         onPick={props.onPick}

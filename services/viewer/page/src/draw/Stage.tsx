@@ -1,10 +1,17 @@
 /**
  * A place to draw in data units: layers of canvas, SVG above them, axes around, zoom by pointer.
  *
- * No WebGL: without a GPU it costs the time of several frames to start, and 100 ms to draw each.
+ * Decided 2026-11-21: own 2D canvases and SVG, not @h5web/lib (three.js, WebGL), which the plan named.
+ * Instruments' PCs and servers often have no GPU, and there each update of a WebGL canvas took 200 ms of
+ * CPU in software GL and seconds to start; a table of colours into a 2D canvas takes 1 to 3 ms. The bundle
+ * is 99 kB gzipped instead of 352. Rejected too: WebGL where there is a GPU beside canvases where there is
+ * none (two ways of drawing that must agree in every pixel, for what 2D does 15 times a second already).
+ * The price: axes, zoom and marks are ours to keep.
  */
-import { createContext, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { createContext, useContext, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from 'react';
+import { flushSync } from 'react-dom';
 import { Axis, Grid } from './Axis';
+import { photographed, type Photo } from './photo';
 import { boxed, panned, transformOf, zoomed, type Frame, type Range, type Transform, type Zoom } from './zoom';
 
 export interface Point {
@@ -24,7 +31,17 @@ export function useStage(): OnStage {
   return stage;
 }
 
+/** Takes pictures of a stage. */
+export interface Camera {
+  area: HTMLElement;
+  /** Whether it shows a part. */
+  zoomed: () => boolean;
+  /** What is seen now, or all there is. */
+  take: (whole: boolean) => Photo;
+}
+
 interface Props {
+  camera?: Ref<Camera> | undefined;
   x: Range;
   y: Range;
   flip?: boolean;
@@ -54,6 +71,7 @@ export function Stage(props: Props) {
     return { ...transformOf(frame, zoom), frame };
   }, [x0, x1, y0, y1, size, flip, equal, zoom]);
   const box = useHand(area, stage, zoom, setZoom, props);
+  useCamera(props.camera, area, zoom, setZoom);
   const { ax, bx, ay, by } = stage;
   const { width, height } = size;
   return (
@@ -95,6 +113,28 @@ function useSize() {
     return () => watch.disconnect();
   }, []);
   return [place, size] as const;
+}
+
+function useCamera(
+  camera: Ref<Camera> | undefined,
+  area: React.RefObject<HTMLDivElement>,
+  zoom: Zoom | undefined,
+  setZoom: (zoom: Zoom | undefined) => void,
+): void {
+  useImperativeHandle(camera, () => {
+    const there = area.current as HTMLElement;
+    const take = (whole: boolean) => {
+      if (!whole || !zoom) return photographed(there);
+      // drawn without the zoom and with it again, before anything is painted
+      flushSync(() => setZoom(undefined));
+      try {
+        return photographed(there);
+      } finally {
+        flushSync(() => setZoom(zoom));
+      }
+    };
+    return { area: there, zoomed: () => zoom !== undefined, take };
+  }, [area, zoom, setZoom]);
 }
 
 type Place = [number, number];

@@ -7,6 +7,7 @@ import { Lines } from '../draw/Lines';
 import { Stage } from '../draw/Stage';
 import { useScene } from '../scene';
 import { words } from '../words';
+import { saved } from './files';
 import { Panel, Toggle } from './Panel';
 
 const w = words.measure;
@@ -39,7 +40,7 @@ export function MeasurePanel() {
                 </Toggle>
               ))}
             {series.length > 0 && (
-              <button type="button" className="toggle" onClick={() => save(csvOf(series), 'measurement.csv')}>
+              <button type="button" className="toggle" onClick={() => saved(new Blob([csvOf(series)], { type: 'text/csv' }), 'measurement.csv')}>
                 CSV
               </button>
             )}
@@ -154,12 +155,4 @@ function Steer({ measured }: { measured: Extract<Measured, { kind: 'box' }> }) {
       {said ?? w.steer}
     </button>
   );
-}
-
-export function save(text: string, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

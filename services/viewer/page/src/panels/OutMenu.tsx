@@ -1,5 +1,5 @@
 /** What goes out: files made by the service of what is on the screen, and Python that reads it. */
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import type { Look } from '../data/looks';
 import { placeOf } from '../data/measure';
 import { askText, nameOf, Refused, type Picture } from '../data/wire';
@@ -17,9 +17,11 @@ interface Props {
   slices: [string, number][];
   /** What is subtracted on the screen, and in the files. */
   minus: Picture | undefined;
+  /** Of the picture as it is seen. */
+  png: ReactNode;
 }
 
-export function OutMenu({ variable, look, slices, minus }: Props) {
+export function OutMenu({ variable, look, slices, minus, png }: Props) {
   const { shown, theme, selection } = useScene('shown', 'theme', 'selection');
   const frame = variable ? shown.result?.frame : shown.image?.frame;
   const from = variable ? shown.result : shown.image;
@@ -48,7 +50,8 @@ export function OutMenu({ variable, look, slices, minus }: Props) {
     <Sheet name="out" icon="out" label={w.button} title={w.title}>
       {() => (
         <div className="form links">
-          <a href={link('png', seen)} download>{w.png}</a>
+          {png}
+          <a href={link('png', seen)} download>{w.pngData}</a>
           <a href={link('tiff')} download>{w.tiff}</a>
           <a href={link('csv')} download>{w.csv}</a>
           <a href={link('npy')} download>{w.npy}</a>

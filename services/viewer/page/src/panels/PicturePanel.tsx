@@ -1,5 +1,5 @@
 /** A picture over two axes, with all that the result says about the same axes above it. */
-import { useCallback, useEffect, useId, useMemo, useState } from 'react';
+import { useCallback, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
 import type { Measured } from '../data/measure';
@@ -11,15 +11,18 @@ import { ClassLayer } from '../draw/ClassLayer';
 import { Light } from '../draw/Light';
 import { Path, Ring, ScaleBar, Shape } from '../draw/Marks';
 import { Raster, type Point } from '../draw/Raster';
+import type { Camera } from '../draw/Stage';
 import { TOOLS, useScene, type Scene } from '../scene';
 import { Icon } from '../Icon';
 import { words } from '../words';
+import { captionOf } from './caption';
 import { Chooser, Slices } from './Chooser';
 import { LookMenu } from './LookMenu';
 import { OutMenu } from './OutMenu';
 import { Things } from './Things';
 import { useMaps, type RowMaps } from './maps';
-import { Panel, Toggle } from './Panel';
+import { Panel, Sheet, Toggle } from './Panel';
+import { PngButtons } from './PngButtons';
 import { Turnable, TurnTools, useTurned, useTurning } from './Turning';
 import { ColourScale, Readout } from './Readout';
 
@@ -69,17 +72,26 @@ export function PicturePanel(props: {
   const draw = useDraw(scene, variable, picture, setDraft);
   const shape = draft ?? scene.measured;
   const panel = useId();
+  const camera = useRef<Camera>(null);
   const { setSharp } = scene;
   const onSharp = useCallback((size: number) => setSharp(panel, variable, size), [setSharp, panel, variable]);
   useEffect(() => () => setSharp(panel, variable, undefined), [setSharp, panel, variable]);
   const central = picture && reciprocal(picture.x.units) !== undefined;
   const minus = !variable && scene.pinned && fits(scene.pinned, picture) ? scene.pinned : undefined;
+  const seen = picture && minus ? differing(look, picture) : look;
   const hover = (at: Point | undefined) => {
     setPoint(at);
     if (central) scene.setCursor(at && Math.hypot(at.y, at.x));
   };
 
   const title = named ? (named.variable.attrs.long_name ?? named.name) : words.image;
+  const png = picture && (
+    <PngButtons
+      camera={camera}
+      name={`${picture.run}_${picture.frame}_${variable || 'image'}`}
+      words={() => captionOf(scene, { title, named: named !== undefined, picture, look: seen, minus, map: turned ? undefined : map })}
+    />
+  );
   return (
     <Panel
       name={kind}
@@ -105,7 +117,13 @@ export function PicturePanel(props: {
               onLook={(some) => scene.setLook(variable, some)}
               overlay={map && { opacity: scene.settings.overlay ? scene.settings.opacity : 0, onOpacity: (opacity) => scene.change({ overlay: true, opacity }) }}
             />
-            {!turned && <OutMenu {...{ variable, slices, minus }} look={minus ? differing(look, picture) : look} />}
+            {turned ? (
+              <Sheet name="out" icon="out" label={words.out.button} title={words.out.title}>
+                {() => <div className="form links">{png}</div>}
+              </Sheet>
+            ) : (
+              <OutMenu {...{ variable, slices, minus, png }} look={seen} />
+            )}
           </>
         )
       }
@@ -113,7 +131,7 @@ export function PicturePanel(props: {
         picture && (
           <>
             {turned ? <span>{words.turning.hint}</span> : <Readout {...{ picture, variable, point, minus, slices }} classMap={map} />}
-            <ColourScale look={minus ? differing(look, picture) : look} picture={picture} />
+            <ColourScale look={seen} picture={picture} />
           </>
         )
       }
@@ -123,8 +141,8 @@ export function PicturePanel(props: {
           <Raster
             bare={kind === 'plane' || turned}
             picture={picture}
-            look={minus ? differing(look, picture) : look}
-            {...{ minus, drawing }}
+            look={seen}
+            {...{ minus, drawing, camera }}
             label={words.pictureOf(title, picture.frame, picture.run)}
             onDraw={draw}
             onPoint={hover}
