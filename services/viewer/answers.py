@@ -18,7 +18,7 @@ OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def encode(content: Any) -> bytes:
-    """JSON bytes of nearly anything; NaN and infinities become null, strangers their text."""
+    """JSON bytes of nearly anything; NaN becomes null, strangers their text."""
     try:
         return orjson.dumps(content, default=plain, option=OPTIONS)
     except TypeError:

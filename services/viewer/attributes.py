@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,20 @@ def attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
         flags = np.atleast_1d(np.asarray(said.pop("flag_values")))
         if flags.ndim == 1 and flags.dtype.kind in "iu":
             said["flag_values"] = flags
-    return said
+    return {name: _infinite(value) for name, value in said.items()}
+
+
+def spelled(value: Any) -> Any:
+    """Infinities as `inf` and `-inf`, which every `float()` reads; JSON has no number for them."""
+    if isinstance(value, float):
+        return str(value) if math.isinf(value) else value
+    return [spelled(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _infinite(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
+        return spelled(value.tolist())
+    return spelled(value)
 
 
 def text(value: Any) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ...stream.messages import Result
-from .attributes import attributes, text
+from .attributes import attributes, spelled, text
 from .state import Held
 
 INLINE = 4096
@@ -134,6 +134,7 @@ def _table(
             values = _renumber(values, tables[column])
         columns[column] = {
             "dims": [str(d) for d in variable.dims[1:]],
+            "dtype": values.dtype.str,
             "attrs": attributes(variable.attrs),
             "values": inline(values),
         }
@@ -191,11 +192,12 @@ def axis(data: xr.Dataset, dim: Hashable) -> dict[str, Any]:
 
 
 def inline(values: np.ndarray) -> Any:
-    """A list for JSON: numbers stay numbers, all else is text."""
-    if values.dtype.kind in "biuf":
-        return values.tolist()
+    """A list for JSON: numbers stay numbers, infinities are spelled, all else is text."""
     if values.dtype.kind == "c":
-        return np.abs(values).tolist()
+        values = np.abs(values)
+    if values.dtype.kind in "biuf":
+        infinite = values.dtype.kind == "f" and np.isinf(values).any()
+        return spelled(values.tolist()) if infinite else values.tolist()
     if values.ndim == 0:
         return str(values[()])
     return [str(item) for item in values.ravel().tolist()]

@@ -107,7 +107,9 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
             "title": "beamside",
             "version": __version__,
             "description": "Frames, results and runs of a beamside service. Arrays come as "
-            "little-endian bytes, row major; X-Shape, X-Dtype, X-Axes and more explain them.",
+            "little-endian bytes, row major; X-Shape, X-Dtype, X-Axes and more explain them. "
+            "In JSON null stands for a number that is none (NaN), and the texts 'inf' and '-inf' "
+            "for infinite ones.",
         },
         "servers": [{"url": "/api/v1"}],
         "security": [{"token": []}],

@@ -48,7 +48,7 @@ def written(rows: Iterable[Sequence[Any]]) -> bytes:
 
 def harmless(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula gets a quote before it."""
-    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
+    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value and value != "-inf":
         return "'" + value
     return value
 

@@ -21,6 +21,7 @@ from ...stream.messages import Result
 from . import describe
 from .answers import json_answer
 from .api import FRAME, RESULT, VARIABLE
+from .attributes import spelled
 from .course import MOST_HELD, Course
 from .query import absent, numbers, refused, whole
 from .seen import Eyes, Seen, place, variable
@@ -193,13 +194,13 @@ def _area(seen: Seen, box: Box) -> dict[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """A number as it is, |z| of a complex one, None for a masked pixel, else text."""
+    """A number as it is, |z| of a complex one, NaN for a masked pixel, `inf`; else text."""
     kind = np.asarray(value).dtype.kind
     if kind in "USO":
         return str(value)
     if kind in "mM":
         return str(value)
-    return np.asarray(real(np.asarray(value).reshape(1, 1)))[0, 0].item()
+    return spelled(np.asarray(real(np.asarray(value).reshape(1, 1)))[0, 0].item())
 
 
 def _label(seen: Seen, value: Any) -> str | None:

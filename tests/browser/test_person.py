@@ -105,8 +105,13 @@ def odd(shape: tuple[int, int], dtype: str, value: float) -> tuple[RunStart, Fra
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "value"),
-    [((1, 1), "<u2", 7), ((64, 64), "<f4", np.nan), ((8192, 8192), "|u1", 9)],
-    ids=["one pixel", "all NaN", "8192"],
+    [
+        ((1, 1), "<u2", 7),
+        ((64, 64), "<f4", np.nan),
+        ((9, 9), "<f4", -np.inf),
+        ((8192, 8192), "|u1", 9),
+    ],
+    ids=["one pixel", "all NaN", "all infinite", "8192"],
 )
 def test_odd_images_are_shown(
     page: Any, service: Any, opened: Any, shape: tuple[int, int], dtype: str, value: float
@@ -117,7 +122,8 @@ def test_odd_images_are_shown(
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     shown = page.locator("[data-testid=value][data-exact=true] b")
     shown.wait_for()
-    assert shown.inner_text() == ("\u2013" if np.isnan(value) else f"{value:g}")
+    words = "\u2013" if np.isnan(value) else "\u2212\u221e" if np.isinf(value) else f"{value:g}"
+    assert shown.inner_text() == words
 
 
 def test_five_hundred_classes_with_html_in_their_names(

@@ -82,6 +82,53 @@ def test_an_odd_result_is_shown_or_refused_in_words(visit: Any, run: Any, kind: 
     visit(scenario)
 
 
+def test_infinite_numbers_are_spelled_and_nan_is_null(visit: Any, run: Any) -> None:
+    v = np.array([[[np.inf, -np.inf], [1.0, np.nan]]])
+    data = xr.Dataset(
+        {
+            "v": (("frame", "y", "x"), v),
+            "v_sigma": (("frame", "y", "x"), np.full_like(v, np.inf)),
+            "ratio": ("frame", np.array([-np.inf]), {"limit": np.inf}),
+            "curve": (("frame", "k"), v.reshape(1, 4)),
+            "spot_frame": ("spot", np.zeros(3, np.int32)),
+            "spot_d": ("spot", np.array([np.inf, -np.inf, np.nan])),
+            "spot_label": ("spot", ["inf", "a", "b"]),
+        },
+        {"k": ("k", [-np.inf, 0.0, 1.0, 7.0])},
+    )
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(replace(run.result(0), data=data))
+
+        async def told(path: str) -> Any:
+            answer = await client.get(f"/api/v1/{path}")
+            assert answer.status_code == 200, answer.text
+            return json.loads(answer.content, parse_constant=pytest.fail)  # no NaN, no Infinity
+
+        doc = await told(f"results/{run.place(0)}")
+        assert doc["variables"]["ratio"]["values"] == "-inf"
+        assert doc["variables"]["ratio"]["attrs"] == {"limit": "inf"}
+        assert doc["variables"]["curve"]["values"] == ["inf", "-inf", 1.0, None]
+        assert doc["dims"]["k"]["values"] == ["-inf", 0.0, 1.0, 7.0]
+        spots = doc["tables"]["spot"]["columns"]
+        assert spots["d"]["values"] == ["inf", "-inf", None]
+        assert [np.dtype(spots[name]["dtype"]).kind for name in ("d", "label")] == ["f", "U"]
+        rows = await told(f"tables/results/{run.place(0)}/spot?offset=1")
+        assert rows["columns"]["d"]["values"] == ["-inf", None]
+        here = f"values/results/{run.place(0)}/v?last=5&"
+        pixel = await told(here + "y=0&x=1")
+        assert (pixel["value"], pixel["sigma"]) == ("-inf", "inf")
+        assert pixel["history"]["values"] == ["-inf"]
+        assert (await told(here + "y=1&x=1"))["value"] is None
+        csv = await client.get(f"/api/v1/export/tables/results/{run.place(0)}/spot?format=csv")
+        cells = [line.split(",") for line in csv.content.decode("utf-8-sig").splitlines()]
+        assert cells == [["d", "label"], ["inf", "inf"], ["-inf", "a"], ["", "b"]]
+        shown = await client.get(f"/api/v1/export/results/{run.place(0)}/v?format=csv")
+        assert shown.content.decode("utf-8-sig").splitlines() == ["inf,-inf", "1.0,"]
+
+    visit(scenario)
+
+
 def test_words_of_a_result_are_text_and_flags_whole_numbers(visit: Any, run: Any) -> None:
     async def scenario(state: Any, client: httpx.AsyncClient) -> None:
         one = {"flag_values": np.uint8(3), "flag_meanings": np.array(["Li", "LiF"]), "units": b"1"}

@@ -1,6 +1,7 @@
 /** Numbers for people. */
 
 export function number(value: number | null | undefined, digits = 4): string {
+  if (value === Infinity || value === -Infinity) return value > 0 ? '∞' : '−∞';
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value);
   const size = Math.abs(value);
@@ -9,6 +10,7 @@ export function number(value: number | null | undefined, digits = 4): string {
 }
 
 export function fixed(value: number | null | undefined, digits: number): string {
+  if (value === Infinity || value === -Infinity) return number(value);
   return value === null || value === undefined || !Number.isFinite(value)
     ? '–'
     : value.toFixed(digits);

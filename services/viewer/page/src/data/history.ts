@@ -18,12 +18,12 @@ export function grown(history: History, before: ResultDoc | undefined, result: R
 
 function* numbersIn(result: ResultDoc): Generator<[string, number]> {
   for (const [name, { dims, values }] of Object.entries(result.variables)) {
-    if (dims.length === 0 && typeof values === 'number') yield [name, values];
+    if (dims.length === 0 && typeof values === 'number' && Number.isFinite(values)) yield [name, values];
     const labels = result.dims[dims[0] ?? '']?.values;
     if (dims.length !== 1 || !Array.isArray(values) || typeof labels?.[0] !== 'string') continue;
     for (let i = 0; i < Math.min(labels.length, 64); i++) {
       const value: unknown = values[i];
-      if (typeof value === 'number') yield [`${name} ${labels[i]}`, value];
+      if (typeof value === 'number' && Number.isFinite(value)) yield [`${name} ${labels[i]}`, value];
     }
   }
 }

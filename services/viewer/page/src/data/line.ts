@@ -1,5 +1,5 @@
 /** The line on which news come: one ask, one answer with all that is new, as soon as there is any. */
-import { numbersIn, pictureOf, Refused, type Picture, type ResultDoc } from './wire';
+import { numbersIn, pictureOf, Refused, understood, type Picture, type ResultDoc } from './wire';
 
 /** What is wanted; pictures by their queries. */
 export interface What {
@@ -148,7 +148,7 @@ export function headOf(message: ArrayBuffer): Head {
 /** The parts of an answer; where one can't be had for another reason than being gone, an error. */
 export function newsOf(message: ArrayBuffer, head: Head): News {
   const start = FIRST + new DataView(message).getUint32(0, true);
-  const news: News = { result: head.result ?? undefined, image: undefined, pictures: new Map() };
+  const news: News = { result: head.result ? understood(head.result) : undefined, image: undefined, pictures: new Map() };
   for (const { of, status, error, headers = {}, at = 0, length = 0 } of head.parts) {
     if (status === 404) continue;
     if (status !== 200) throw new Refused(status, error ?? `the service answered ${status}`);

@@ -1,6 +1,6 @@
 /** Measurements that the service makes on true values, in pixels of the whole image. */
 import { useEffect, useRef, useState } from 'react';
-import { askJson, Refused, type ResultDoc } from './wire';
+import { askJson, Refused, spoken, type ResultDoc } from './wire';
 
 export type Measured =
   | { kind: 'box'; variable: string; box: [y0: number, x0: number, y1: number, x1: number] }
@@ -131,18 +131,18 @@ function ofProfile(p: Profile): Measurement {
 }
 
 function ofValue(v: Value): Measurement {
-  const facts: Measurement['facts'] = [['value', v.label ?? v.value, v.label ? '' : v.units]];
-  if (v.sigma !== null && v.sigma !== undefined) facts.push(['sigma', v.sigma, v.units]);
+  const facts: Measurement['facts'] = [['value', v.label ?? spoken(v.value), v.label ? '' : v.units]];
+  if (v.sigma !== null && v.sigma !== undefined) facts.push(['sigma', spoken(v.sigma), v.units]);
   const along = (v.along ?? []).map(({ dim, units, coords, values }) => ({
     name: dim,
     axis: `${dim} ${units}`.trim(),
     at: coords.map((c, i) => (typeof c === 'number' ? c : i)),
-    values,
+    values: values.map(spoken),
     units: v.units,
   }));
   const past = v.history;
   const history = past
-    ? [{ name: 'over frames', axis: 'frame', at: past.frames, values: past.values ?? [], units: v.units }]
+    ? [{ name: 'over frames', axis: 'frame', at: past.frames, values: (past.values ?? []).map(spoken), units: v.units }]
     : [];
   return { facts, series: [...along, ...history] };
 }
@@ -201,10 +201,14 @@ export function csvOf(series: Series[]): string {
     .map(({ name, axis, at, values, units }) =>
       [
         [quoted(axis), quoted(units ? `${name} [${units}]` : name)].join(','),
-        ...at.map((x, i) => `${x},${values[i] ?? ''}`),
+        ...at.map((x, i) => `${x},${cell(values[i])}`),
       ].join('\n'),
     )
     .join('\n\n');
+}
+
+function cell(value: number | null | undefined): string {
+  return value === null || value === undefined || Number.isNaN(value) ? '' : String(value).replace('Infinity', 'inf');
 }
 
 /** A cell of text; one that a spreadsheet would compute is made plain. */

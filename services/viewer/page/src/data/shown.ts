@@ -1,7 +1,7 @@
 /** What is on the screen: fetched when the last of it was presented, so that nothing queues. */
 import { useEffect, useRef, useState } from 'react';
 import { Line } from './line';
-import { askJson, askPicture, nameOf, Refused, type Picture, type ResultDoc } from './wire';
+import { askJson, askPicture, nameOf, Refused, understood, type Picture, type ResultDoc } from './wire';
 import { words } from '../words';
 
 /** A picture that a panel wants: of a variable of the result, or ('') the raw image. */
@@ -165,8 +165,8 @@ async function completed(shown: Shown, wishes: Wishes): Promise<Shown> {
 
 async function resultOf(moment: Moment, analysis: string | undefined): Promise<ResultDoc | undefined> {
   const of = analysis === undefined ? '' : `?analysis=${encodeURIComponent(analysis)}`;
-  return unlessGone(() =>
-    askJson<ResultDoc>(`api/v1/results/${encodeURIComponent(moment.run)}/${moment.frame}${of}`),
+  return unlessGone(async () =>
+    understood(await askJson<ResultDoc>(`api/v1/results/${encodeURIComponent(moment.run)}/${moment.frame}${of}`)),
   );
 }
 

@@ -89,6 +89,7 @@ export interface Notice {
 
 export interface Column {
   dims: string[];
+  dtype?: string;
   attrs: Attrs;
   values: (number | string | boolean | null)[];
 }
@@ -212,6 +213,40 @@ async function ask(address: string, how: RequestInit = {}): Promise<Response> {
 
 export async function askJson<T>(address: string): Promise<T> {
   return (await (await ask(address)).json()) as T;
+}
+
+/** Infinite numbers come as texts, for JSON has none. */
+export function spoken<T>(value: T): T | number {
+  return value === 'inf' ? Infinity : value === '-inf' ? -Infinity : value;
+}
+
+/** A result whose infinite numbers are numbers; it is changed in place. */
+export function understood(result: ResultDoc): ResultDoc {
+  for (const variable of Object.values(result.variables)) {
+    if (isFloat(variable.dtype)) variable.values = Array.isArray(variable.values) ? heard(variable.values) : spoken(variable.values);
+  }
+  for (const dim of Object.values(result.dims)) {
+    // names of things are no numbers, however they read
+    if (dim.values?.some((value) => typeof value === 'number' || value === null)) dim.values = heard(dim.values);
+  }
+  Object.values(result.tables).forEach(understoodTable);
+  return result;
+}
+
+export function understoodTable(table: Table): Table {
+  for (const column of Object.values(table.columns)) {
+    if (isFloat(column.dtype)) column.values = heard(column.values);
+  }
+  return table;
+}
+
+function heard<T>(values: T[]): T[] {
+  const has = values.some((value) => value === 'inf' || value === '-inf' || Array.isArray(value));
+  return has ? values.map((value) => (Array.isArray(value) ? heard(value) : spoken(value)) as T) : values;
+}
+
+function isFloat(dtype: string | undefined): boolean {
+  return /^[<>|=]?[fc]/.test(dtype ?? '');
 }
 
 /** Tell the service something, as JSON. */

@@ -17,7 +17,7 @@ export function Values({ picture, minus, look }: { picture: Picture; minus: Pict
   return <Layer picture={picture} paint={paint} />;
 }
 
-/** Write the colour of every value, NONE where there is none. */
+/** Write the colour of every value, NONE where there is none or an infinite one: no colour is that of either. */
 export function painted(
   pixels: Uint32Array,
   picture: Picture,
@@ -39,7 +39,7 @@ export function painted(
   for (let i = 0; i < pixels.length; i++) {
     const here = value(i) - (other ? other(i) : 0);
     const at = fast ? (here - low) * per : 255 * placeOf(here, window, look);
-    pixels[i] = Number.isNaN(at) ? NONE : (table[at < 0 ? 0 : at > 255 ? 255 : (at + 0.5) | 0] as number);
+    pixels[i] = here - here !== 0 ? NONE : (table[at < 0 ? 0 : at > 255 ? 255 : (at + 0.5) | 0] as number);
   }
 }
 

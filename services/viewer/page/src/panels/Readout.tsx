@@ -4,7 +4,7 @@ import { useCalm } from '../calm';
 import { fixed, number, reciprocal, unit } from '../data/format';
 import { gradientOf, windowOf, type Look } from '../data/looks';
 import { placeOf, type Value } from '../data/measure';
-import { askJson, fullPixelAt, nameOf, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
+import { askJson, fullPixelAt, nameOf, pixelAt, spoken, valueAt, type Picture, type ResultDoc } from '../data/wire';
 import type { Point } from '../draw/Raster';
 import { useScene } from '../scene';
 import { words } from '../words';
@@ -87,6 +87,11 @@ function Where({ picture, point }: { picture: Picture; point: Point }) {
 
 const REST_MS = 120;
 
+function numeric(value: Value['value']): number {
+  const number = spoken(value);
+  return typeof number === 'number' ? number : Number.NaN;
+}
+
 /** The true value of a pixel, asked of the service when the pointer rests. */
 function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
   const { shown } = useScene('shown');
@@ -103,7 +108,7 @@ function useExact({ picture, variable, slices }: Props, full: [number, number] |
     if (!address) return;
     const timer = window.setTimeout(() => {
       askJson<Value>(address).then(
-        ({ value }) => setGot({ address, value: typeof value === 'number' ? value : Number.NaN }),
+        ({ value }) => setGot({ address, value: numeric(value) }),
         () => setGot({ address, value: undefined }),
       );
     }, REST_MS);

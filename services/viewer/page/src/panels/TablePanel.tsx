@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { classesOf, speaksOf, type Class } from '../data/classes';
 import { number, unit } from '../data/format';
 import { isLinked, rowIn } from '../data/views';
-import { askJson, nameOf, Refused, type Column, type ResultDoc, type Table } from '../data/wire';
+import { askJson, nameOf, Refused, understoodTable, type Column, type ResultDoc, type Table } from '../data/wire';
 import { useScene } from '../scene';
 import { words } from '../words';
 import { Panel, Toggle } from './Panel';
@@ -67,7 +67,7 @@ function useRows(result: ResultDoc | undefined, name: string | undefined, offset
     const at = `${encodeURIComponent(nameOf(result))}/${result.frame}/${encodeURIComponent(name)}`;
     const query = new URLSearchParams({ offset: String(offset), limit: String(PAGE), analysis: result.analysis });
     askJson<Table>(`api/v1/tables/${at}?${query}`).then(
-      (table) => setGot({ key, table: { ...table, rows: Object.values(table.columns)[0]?.values.length ?? 0 } }),
+      (table) => setGot({ key, table: { ...understoodTable(table), rows: Object.values(table.columns)[0]?.values.length ?? 0 } }),
       (error: unknown) => {
         if (!(error instanceof Refused || error instanceof TypeError)) throw error;
       },
