@@ -12,7 +12,7 @@ demo: $(VENV)/.user                 ## a simulated microscope, live page and arc
 	@$(BIN)/beamside demo $(ARGS)
 
 test: $(VENV)/.dev                  ## the tests (ARGS='-k ledger')
-	@$(BIN)/pytest -n auto -m "not slow and not gpu and not browser" $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not gpu and not browser" $(ARGS)
 
 test-all: $(VENV)/.browser          ## the slow, browser and gpu tests too
 	@$(BIN)/pytest $(ARGS)

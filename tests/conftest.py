@@ -16,6 +16,20 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file stay in one process, which makes what they share once (`--dist loadgroup`).
+
+    So do those of all that numba compiles. Tests of whole services are alone: each takes seconds.
+    """
+    for item in items:
+        rooms = item.path.relative_to(Path(__file__).parent).parts
+        if "particles" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("particles"))
+        elif rooms[0] != "system":
+            item.add_marker(pytest.mark.xdist_group("/".join(rooms)))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of third-party test data beside the checkout; skips where it is absent."""

@@ -19,10 +19,13 @@ def bench(commands: Commands) -> None:
         "case",
         nargs="*",
         help="which (default: all): stream, raw, hrtem, latency, spool, particles, service, "
-        "steering, viewer; volume, hrtem-gpu, steering-losses only when named",
+        "steering, viewer; hrtem-gpu, particle-slices, steering-losses, viewer-night, volume only "
+        "when named",
     )
     sub.add_argument(
-        "--minutes", type=float, help="that fifty viewers look on, of viewer (default: 15 s)"
+        "--minutes",
+        type=float,
+        help="that fifty viewers look on, of viewer (default: 15 s); of viewer-night (default: 48)",
     )
     sub.add_argument(
         "--official",

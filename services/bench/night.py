@@ -61,7 +61,7 @@ def measure_night(minutes: float | None) -> Iterator[dict[str, Any]]:
         "frames": len(feed.sent),
         "updates": updates,
         "minutes": round(seconds / 60, 1),
-        **_slopes(looks),
+        **grown(looks),
         "heap_slope_goal": 0,
     }
 
@@ -93,8 +93,8 @@ def _look(page: chromium.Page, feed: Feed) -> dict[str, float]:
     }
 
 
-def _slopes(looks: list[dict[str, float]]) -> dict[str, Any]:
-    """What grows for each frame, after the first part of the night."""
+def grown(looks: list[dict[str, float]]) -> dict[str, Any]:
+    """What grows for each frame, after the first part of the night, and what was seen."""
     late = looks[len(looks) // SKIPPED :]
     frames = [look["frame"] for look in late]
     fit = theilslopes([1e6 * look["heap_mb"] for look in late], frames, CONFIDENCE)

@@ -26,7 +26,7 @@ from .streams import ask, python, write_line
 from .whole import cpu_by_process
 
 SECONDS = 15.0
-"""Of each part, if no minutes are asked for."""
+"""Of each part; of fifty viewers, if no minutes are asked for."""
 VIEWERS = 50
 SIZE = 1024
 RATE = 10.0
@@ -41,7 +41,7 @@ GOAL_MS, GOAL_GROWTH = 1.0, 0.10
 def measure_viewer(minutes: float | None) -> Iterator[dict[str, Any]]:
     """What an update costs in a browser, and what fifty viewers do to the service."""
     seconds = SECONDS if minutes is None else 60 * minutes
-    yield from measure_browser(seconds)
+    yield from measure_browser(SECONDS)
     yield _each()
     yield _many(seconds)
 
