@@ -42,13 +42,13 @@ class Command:
         assert self.process.stderr is not None
         self.lines.extend(iter(self.process.stderr.readline, ""))
 
-    def wait_for(self, words: str, seconds: float = START_S) -> str:
-        """The first line on stderr that matches `words`."""
+    def wait_for(self, words: str, seconds: float = START_S, times: int = 1) -> str:
+        """The first line on stderr that matches `words`, or the one that does so the nth time."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            for line in list(self.lines):
-                if re.search(words, line):
-                    return line
+            matching = [line for line in list(self.lines) if re.search(words, line)]
+            if len(matching) >= times:
+                return matching[times - 1]
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
