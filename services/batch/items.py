@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,8 @@ def gather(
 
 def _why(path: Path, error: OSError) -> str:
     """Why a file can't be opened, for people."""
+    if path.is_symlink() and error.errno == errno.ELOOP:
+        return f"a link to {path.readlink()}, which leads back to itself"
     if path.is_symlink() and not path.exists():
         return f"a link to {path.readlink()}, which is not there"
     return f"can't be read: {error.strerror or error}"
@@ -111,8 +114,9 @@ def _files(given: Sequence[Path], out: Path, found: Gathered) -> Iterator[tuple[
         else:
             raise FileError(f"{path}: there is no such file or folder")
         for file, name in listed:
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
+            whole = Path(os.path.realpath(file))  # Path.resolve fails where links lead in a circle
+            if whole not in seen:
+                seen.add(whole)
                 yield file, name
 
 

@@ -41,16 +41,17 @@ class Unscaled:
         self.frames.append(done.number)
         self.keys.append(done.key)
         if done.result.data.sizes.get("grain"):
-            self.state = self.one.add(self.state, done.result.data, [done.number])
+            place = len(self.frames) - 1  # it stays when frames with a pixel size join the batch
+            self.state = self.one.add(self.state, done.result.data, [place])
 
     def finish(self, once: Once, made_by: Mapping[str, Any]) -> list[str]:
         """Find the pixel size and the phases; in words for people, nothing if there is no frame."""
         if not self.frames:
             return []
         said = hashlib.blake2b(" ".join([repr(self.one), *self.keys]).encode(), digest_size=12)
-        made = once(f"unscaled-{said.hexdigest()}", lambda: self._made(made_by))
+        made = once(f"together-{said.hexdigest()}", lambda: self._made(made_by))
         self.result = replace(made, frames=tuple(self.frames))
-        self.named = dict(_named(made.data))
+        self.named = {(self.frames[n], row): name for (n, row), name in _named(made.data)}
         return [f"{len(self.frames)} frames without a pixel size: {_words(made.data)}"]
 
     def _made(self, made_by: Mapping[str, Any]) -> Result:
@@ -59,7 +60,7 @@ class Unscaled:
 
 
 def _named(said: xr.Dataset) -> list[tuple[tuple[int, int], tuple[str, float]]]:
-    """Name of the most probable phase of each grain, `unknown` among them."""
+    """Place and row of each grain, and its most probable phase, `unknown` among them."""
     names = [*map(str, said["phase"].values), "unknown"]
     rows: Sequence[tuple[int, int]] = list(
         zip(said["grain_frame"].values.tolist(), said["grain_row"].values.tolist(), strict=True)
@@ -79,7 +80,10 @@ def _words(said: xr.Dataset) -> str:
     size, sigma, p = (
         float(said[name].values[0]) for name in ("pixel", "pixel_sigma", "pixel_probability")
     )
-    words = f"together their grains say {size:.5f} ± {sigma:.5f} nm, p = {p:.2f}"
+    words = (
+        f"together their grains say {size:.5f} ± {sigma:.5f} nm, p = {p:.2f} if all are of one "
+        "magnification and hold the candidates"
+    )
     if p > SURE:
         return f"{words}; look again with --pixel-size {size:.5f}nm"
     return f"{words}; other sizes fit too, more frames or a known phase tell more"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from beamside.services.batch.hrtem import Hrtem, _verdict
 from beamside.services.batch.items import Gathered, Item
 from beamside.services.batch.technique import Batch, Done
 from beamside.services.pixels import digest
-from beamside.stream.messages import Result
+from beamside.stream.messages import Result, RunStart, RunStop
+from beamside.stream.nexus import read_result, write_results
 
 PIXEL = (0.03, 0.03)
 
@@ -38,6 +41,13 @@ def image() -> np.ndarray:
     return make(1, (384, 384), dose=2000.0, n_grains=3).image
 
 
+@pytest.fixture(scope="module")
+def bare(image: np.ndarray) -> list[Done]:
+    """Two frames without a pixel size."""
+    other = make(2, (384, 384), dose=2000.0, n_grains=3).image
+    return [done(n, f"{n}.tif", one, None) for n, one in enumerate((image, other))]
+
+
 def told(frames: list[Done]) -> tuple[Hrtem, Batch, list[dict[str, object]]]:
     """The technique, the batch and the table of frames once all of them were looked at."""
     technique, whole = Hrtem({}), batch(frames)
@@ -58,10 +68,9 @@ def test_the_same_pixels_count_once_and_it_is_said(image: np.ndarray) -> None:
     assert twice.seen.count == once.seen.count
 
 
-def test_frames_without_a_pixel_size_speak_together(image: np.ndarray) -> None:
+def test_frames_without_a_pixel_size_speak_together(bare: list[Done]) -> None:
     """What each grain is by all of them stands beside what it is by its own frame."""
-    other = make(2, (384, 384), dose=2000.0, n_grains=3).image
-    frames = [done(n, f"{n}.tif", one, None) for n, one in enumerate((image, other))]
+    frames = bare
     technique, whole, _ = told(frames)
     assert "2 frames without a pixel size: together their grains say 0.0" in whole.words[0]
     grains = [row for frame in frames for row in technique.tables(frame)["grains"]]
@@ -69,6 +78,32 @@ def test_frames_without_a_pixel_size_speak_together(image: np.ndarray) -> None:
     named = [row for row in grains if row.get("session_phase")]
     assert named
     assert all(0 < float(row["session_probability"]) < 1 for row in named)
+
+
+def test_frames_without_a_pixel_size_may_follow_others(
+    image: np.ndarray, bare: list[Done], tmp_path: Path
+) -> None:
+    """What was kept of them is still theirs when other frames come before them."""
+    kept: dict[str, Result] = {}
+    alone, together = Hrtem({}), Hrtem({})
+
+    def once(key: str, make: Callable[[], Result]) -> Result:
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
+
+    alone.again(iter(bare), batch(bare), once, apply=False)
+    later = [replace(frame, number=frame.number + 1) for frame in bare]
+    frames = [done(0, "a.tif", image[:, ::-1], PIXEL), *later]
+    found = together.again(iter(frames), batch(frames), once, apply=False)[1]
+    one, many = ([t.tables(f)["grains"] for f in b] for t, b in ((alone, bare), (together, later)))
+    assert any(row.get("session_phase") for row in one[0])
+    named = [[[row.get("session_phase") for row in rows] for rows in of] for of in (one, many)]
+    assert named[0] == named[1]
+    start, stop = RunStart("batch", "batch", expected=3), RunStop("batch", "batch", "complete")
+    write_results(tmp_path, "hrtem", start, iter(found), stop)
+    written = read_result(tmp_path / "hrtem.nxs", "uncalibrated")
+    assert set(written["grain_frame"].values.tolist()) == {1, 2}
 
 
 @pytest.mark.parametrize(

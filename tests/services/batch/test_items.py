@@ -54,6 +54,15 @@ def test_damaged_files_are_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert len(found.items) == 1
 
 
+def test_a_link_to_itself_is_called_that_and_the_others_go_on(tmp_path: Path) -> None:
+    save(tmp_path / "a.npy")
+    (tmp_path / "b.npy").symlink_to("b.npy")
+    (tmp_path / "round").symlink_to(tmp_path)
+    found = gather([tmp_path], tmp_path / "out", None)
+    assert [item.name for item in found.items] == ["a.npy"]
+    assert found.refused == {"b.npy": "a link to b.npy, which leads back to itself"}
+
+
 def test_a_link_to_nothing_is_called_that(tmp_path: Path) -> None:
     save(tmp_path / "a.npy")
     (tmp_path / "b.npy").symlink_to(tmp_path / "gone.npy")
