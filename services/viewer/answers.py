@@ -74,7 +74,7 @@ def refusal(request: Request, error: Exception) -> Response:
 def array_answer(pixels: np.ndarray, facts: Mapping[str, Any]) -> Response:
     """The bytes of `pixels`, little endian and row major, with `facts` as X- headers.
 
-    Text is percent-encoded and mappings are ASCII JSON, so any name can travel.
+    Text is percent-encoded, mappings and lists are ASCII JSON, so any name can travel.
     """
     pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     headers = {"x-shape": ",".join(map(str, pixels.shape)), "x-dtype": pixels.dtype.str}
@@ -85,6 +85,6 @@ def array_answer(pixels: np.ndarray, facts: Mapping[str, Any]) -> Response:
 def _header(value: Any) -> str:
     if isinstance(value, str):
         return quote(value.encode("utf-8", "replace"), safe=" ()[]+-_.:,")
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping | list):
         return json.dumps(orjson.loads(encode(value)))
     return repr(value)

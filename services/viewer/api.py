@@ -16,7 +16,7 @@ from . import describe, pictures, turning
 from .answers import array_answer, json_answer
 from .pictures import Pictures, Window
 from .query import SIZES, choice, pair, refused, seconds, whole
-from .seen import Eyes, Seen, place, same, variable
+from .seen import Eyes, Seen, channel_of, place, same, variable
 from .state import Held, ViewState
 
 NEWEST = 1 << 62
@@ -146,7 +146,7 @@ class Api:
     async def image(self, request: Request, held: Held[Frame]) -> Response:
         """The image of a frame, as `request` wants it."""
         form = _form(request)
-        channel = choice(request, "channel", tuple(held.message.channels))
+        channel = channel_of(request, held.message)
         size = self.eyes.calibration(held).get("pixel_size_nm")
 
         async def make() -> Response:
@@ -171,6 +171,7 @@ def _picture(seen: Seen, enc: str, size: int, window: Window) -> Response:
 
 def _facts(seen: Seen, shown: Preview, axes: Any) -> dict[str, Any]:
     held = seen.held
+    channels = list(getattr(held.message, "channels", ()))
     return {
         "seq": held.seq,
         "source": held.message.source,
@@ -187,6 +188,8 @@ def _facts(seen: Seen, shown: Preview, axes: Any) -> dict[str, Any]:
         "units": seen.units,
         "long-name": str(seen.attrs.get("long_name", "")),
         "sel": dict(seen.sel),
+        "channels": channels or None,
+        "channel": seen.name if channels else None,
         "from": "archive" if held.archive else "live",
     }
 

@@ -22,6 +22,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "source": ("string", "only of this source"),
     "analysis": ("string", "only of this analysis"),
     "channel": ("string", "image of a frame; the first if not given"),
+    "prefer": ("string", "this image of a frame, or the first of a frame that lacks it"),
     "after": ("integer", "only what has a higher `seq`"),
     "wait": ("number", "seconds to wait for it, 0 to 30"),
     "enc": ("string", "u8 (value = offset + scale * code, code 0: none), f32, or raw"),
@@ -55,7 +56,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 WHOSE = ("source", "analysis")
 LOOK = ("enc", "size", "percentiles", "limits")
-OF_FRAME, OF_RESULT = ("source", "channel"), (*WHOSE, "sel")
+OF_FRAME, OF_RESULT = ("source", "channel", "prefer"), (*WHOSE, "sel")
 EXPORTED = (
     *("format", "size", "percentiles", "limits", "map", "scale", "gamma", "dark", "inverted"),
 )

@@ -138,7 +138,7 @@ class Eyes:
 
     async def image(self, request: Request, held: Held[Frame]) -> Seen:
         """One channel of a frame, unpacked."""
-        channel = choice(request, "channel", tuple(held.message.channels))
+        channel = channel_of(request, held.message)
         values = await self.decoded(held, channel)
         axes = pictures.axes_of_image(self.calibration(held), 1)
         attrs = {"long_name": channel, "units": "counts"}
@@ -171,6 +171,14 @@ class Eyes:
             return pixels
         self._decoded.move_to_end(key)
         return self._decoded[key][1]
+
+
+def channel_of(request: Request, frame: Frame) -> str:
+    """The channel that is asked for; `prefer` names one that a frame may lack, then the first."""
+    there, prefer = tuple(frame.channels), request.query_params.get("prefer")
+    if prefer in there and "channel" not in request.query_params:
+        return prefer
+    return choice(request, "channel", there)
 
 
 def place(request: Request) -> tuple[str, int]:

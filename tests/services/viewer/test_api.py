@@ -6,14 +6,14 @@ import asyncio
 import json
 import time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import numpy as np
 import pytest
 
 from beamside.services.viewer.state import OVERHEAD
-from beamside.stream.messages import RunStop
+from beamside.stream.messages import Frame, Pixels, RunStop
 
 
 def array(answer: httpx.Response) -> np.ndarray:
@@ -24,6 +24,34 @@ def array(answer: httpx.Response) -> np.ndarray:
 
 def place(run: Any, number: int) -> str:
     return f"{quote(run.name, safe='')}/{number}"
+
+
+def test_a_frame_with_channels_names_them_and_gives_the_one_that_is_asked_for(
+    visit: Any, run: Any
+) -> None:
+    one, two = np.full((3, 4), 5, "<u2"), np.full((3, 4), 9, "<u2")
+    channels = {"high": Pixels((3, 4), "<u2", "raw", one.tobytes())}
+    channels["low %é"] = Pixels((3, 4), "<u2", "raw", two.tobytes())
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(Frame("camera", run.name, 0, channels))
+        state.take(run.frame(1))
+        there = f"/api/v1/frames/{run.place(0)}?enc=raw"
+        first = await client.get(there)
+        assert json.loads(first.headers["x-channels"]) == list(channels)
+        assert (array(first) == one).all()
+        for ask in ("channel", "prefer"):
+            second = await client.get(there, params={"enc": "raw", ask: "low %é"})
+            assert unquote(second.headers["x-channel"]) == "low %é"
+            assert (array(second) == two).all()
+        assert (await client.get(there + "&channel=nope")).status_code == 400
+        # a wish that outlives a run is no error
+        lacking = await client.get(f"/api/v1/frames/{run.place(1)}?prefer=low")
+        assert (lacking.status_code, lacking.headers["x-channel"]) == (200, "data")
+        value = f"/api/v1/values/frames/{run.place(0)}?y=0&x=0&last=9&prefer=low %é"
+        assert (await client.get(value)).json()["value"] == 9
+
+    visit(scenario)
 
 
 def test_the_latest_frame_comes_as_true_values_with_axes(visit: Any, run: Any) -> None:

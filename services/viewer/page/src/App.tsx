@@ -49,6 +49,7 @@ export function App() {
   const onShown = useCallback((shown: Shown, time: Time) => setNow({ shown, time }), []);
   const nothing = useCallback(() => undefined, []);
   const onLayout = useCallback((layout: string | undefined) => go({ layout }), [go]);
+  const onChannel = useCallback((channel: string | undefined) => go({ channel }), [go]);
   const onHealth = useCallback(() => setOpen('health'), []);
   const closeBeside = useCallback(() => go({ beside: undefined, besideFrame: undefined }), [go]);
   const close = () => setOpen(undefined);
@@ -76,7 +77,7 @@ export function App() {
   });
   const lost = link === 'lost' || link === 'strange';
   const { analysis: analysed } = notice?.status ?? {};
-  const common = { run: notice?.run?.run, analysed, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis };
+  const common = { run: notice?.run?.run, analysed, settings, change, theme, mayChange, layout: address.layout, onLayout, analysis: address.analysis, channel: address.channel, onChannel };
 
   return (
     <SteeringContext.Provider value={steering}>

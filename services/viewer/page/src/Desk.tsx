@@ -23,6 +23,9 @@ interface Props {
   spot: Spot;
   onSpot: (spot: Spot) => void;
   analysis: string | undefined;
+  /** The image that is wanted of frames that have several; undefined: the first. */
+  channel: string | undefined;
+  onChannel: (channel: string | undefined) => void;
   /** The layout as text; undefined: the technique's own. */
   layout: string | undefined;
   onLayout: (layout: string | undefined) => void;
@@ -39,7 +42,7 @@ interface Props {
 }
 
 export const Desk = memo(function Desk(props: Props) {
-  const { run, analysed, spot, onSpot, analysis, settings, change, theme, mayChange, active, onShown } = props;
+  const { run, analysed, spot, onSpot, analysis, channel, settings, change, theme, mayChange, active, onShown } = props;
   const [pinned, setPinned] = useState<Picture>();
   const [tool, setTool] = useState<Tool>('look');
   const [measured, measure] = useState<Measured>();
@@ -51,13 +54,13 @@ export const Desk = memo(function Desk(props: Props) {
   const time = useTime(spot, onSpot, run, () => latest.current);
   const technique = techniqueOf(analysis ?? latest.current.result?.analysis ?? analysed);
   const look = useCallback(
-    (variable: string): Look => sane(settings.looks[variable], technique.looks?.[variable]),
-    [settings.looks, technique],
+    (variable: string): Look => sane(settings.looks[keptAs(variable, channel)], technique.looks?.[variable]),
+    [settings.looks, technique, channel],
   );
   const exact = (!time.live && !time.playing) || pinned !== undefined;
   // codes are even steps, of which logarithms leave few
   const values = exact || look('').scale === 'log';
-  const imageQuery = queryOf(look(''), values, exact ? CLOSE : sharp(''));
+  const imageQuery = queryOf(look(''), values, exact ? CLOSE : sharp(''), [], channel);
   const image = useMemo((): Want => ({ variable: '', query: imageQuery }), [imageQuery]);
   const wishes = useMemo(
     () => ({ moment: time.moment, analysis, image, wants }),
@@ -72,13 +75,14 @@ export const Desk = memo(function Desk(props: Props) {
   const [selection, select] = useSelection(result);
   const hidden = useHidden(views.classes, settings.turned);
   const history = useHistory(result);
-  const now = useRef({ settings, pinned, imageQuery });
-  now.current = { settings, pinned, imageQuery };
+  const now = useRef({ settings, pinned, imageQuery, channel });
+  now.current = { settings, pinned, imageQuery, channel };
   const acts = useMemo(() => actsOf(now, latest, change, setSlices, setPinned), [change]);
   const scene: Scene = {
     ...{ shown, views, time, theme, settings, change, mayChange, selection, select, hidden },
     ...{ cursor, setCursor, look, exact, slices, want, sharp, setSharp, tool, setTool, measured, measure, pinned, history },
     ...acts,
+    setChannel: props.onChannel,
   };
   const store = useSceneStore(scene);
   useDeskKeys(active, scene);
@@ -105,7 +109,7 @@ export const Desk = memo(function Desk(props: Props) {
 
 /** What panels may do to the desk; the same functions as long as the desk is there. */
 function actsOf(
-  now: { current: { settings: Settings; pinned: Picture | undefined; imageQuery: string } },
+  now: { current: { settings: Settings; pinned: Picture | undefined; imageQuery: string; channel: string | undefined } },
   latest: { current: Shown },
   change: Change,
   setSlices: (next: (slices: Record<string, number>) => Record<string, number>) => void,
@@ -114,8 +118,9 @@ function actsOf(
   return {
     turn: (name) => change({ turned: turned(now.current.settings.turned, name) }),
     setLook: (variable, some) => {
-      const { looks } = now.current.settings;
-      change({ looks: { ...looks, [variable]: { ...looks[variable], ...some } } });
+      const { settings: { looks }, channel } = now.current;
+      const name = keptAs(variable, channel);
+      change({ looks: { ...looks, [name]: { ...looks[name], ...some } } });
     },
     setSlice: (dim, index) => setSlices((slices) => ({ ...slices, [dim]: index })),
     togglePin: () => {
@@ -124,6 +129,11 @@ function actsOf(
       else if (image) void pin(image, now.current.imageQuery).then(setPinned);
     },
   };
+}
+
+/** Under which name a look is remembered: that of one channel is not that of another. */
+function keptAs(variable: string, channel: string | undefined): string {
+  return !variable && channel ? `channel:${channel}` : variable;
 }
 
 /** The frame on the screen with true values, to compare others with. */
@@ -253,6 +263,7 @@ function actionsOf(scene: Scene, far: number): Record<string, () => void> {
     v: () => scene.setTool('look'),
     b: () => scene.setTool('box'),
     p: () => scene.setTool('line'),
+    c: () => image && nextChannel(scene, image),
     d: scene.togglePin,
     x: () => scene.setTool(TOOLS[(TOOLS.indexOf(scene.tool) + 1) % TOOLS.length] ?? 'look'),
     Escape: () => {
@@ -261,6 +272,11 @@ function actionsOf(scene: Scene, far: number): Record<string, () => void> {
       scene.select(undefined);
     },
   };
+}
+
+function nextChannel({ setChannel }: Scene, { channel, channels }: Picture): void {
+  const next = (channels.indexOf(channel) + 1) % channels.length;
+  if (channels.length > 1) setChannel(next ? channels[next] : undefined);
 }
 
 /** The next row of the table that is selected in, or of the first. */

@@ -30,6 +30,8 @@ export interface Scene {
   /** A place along the curves' axis that the pointer shows, in them or as a distance in a plane. */
   cursor: number | undefined;
   setCursor: (at: number | undefined) => void;
+  /** Which image of frames that have several. */
+  setChannel: (channel: string | undefined) => void;
   look: (variable: string) => Look;
   setLook: (variable: string, some: Partial<Look>) => void;
   /** Whether true values are fetched instead of 8-bit codes. */

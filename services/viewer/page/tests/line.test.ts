@@ -21,7 +21,7 @@ describe('an answer on the line', () => {
   const map = { of: ['map', 'enc=raw'], status: 200, headers: { ...headers, 'x-dtype': '<u2' }, at: 8, length: 6 };
 
   it('holds the result, the image and what is wanted', () => {
-    const said = message({ what, result: { seq: 5 }, parts: [image, map] }, [1, 0, 3], [1, 0, 2, 0, 3, 1]);
+    const said = message({ what, result: { seq: 5, variables: {}, dims: {}, tables: {} }, parts: [image, map] }, [1, 0, 3], [1, 0, 2, 0, 3, 1]);
     const news = newsOf(said, headOf(said));
     expect(news.result?.seq).toBe(5);
     expect([...(news.image?.data ?? [])]).toEqual([1, 0, 3]);

@@ -7,7 +7,7 @@ import { scaleOf } from '../src/draw/photo';
 import { captionOf } from '../src/panels/caption';
 import type { Settings } from '../src/settings';
 
-const picture = { run: 'r', frame: 7, low: 0, high: 10, units: 'counts', longName: 'damage', data: new Uint8Array([1, 2, 2]) } as unknown as Picture;
+const picture = { run: 'r', frame: 7, low: 0, high: 10, units: 'counts', longName: 'damage', channel: 'data', channels: ['data'], data: new Uint8Array([1, 2, 2]) } as unknown as Picture;
 const classes = ['vacuum', 'LiF', 'NMC', 'Li2O'].map((name, value) => ({ name, value, colour: '#fff', shown: true }));
 const scene = (some: Partial<Settings> = {}) => ({
   settings: { overlay: true, opacity: 0.4, ...some } as Settings,
@@ -27,6 +27,8 @@ describe('a picture that is kept', () => {
   });
   it('says what is subtracted, and what a variable is', () => {
     expect(captionOf(scene(), { ...seen, minus: picture }).more).toBe('minus frame 7');
+    const two = { ...picture, channels: ['data', 'low'] };
+    expect(captionOf(scene(), { ...seen, picture: two }).more).toBe('data');
     expect(captionOf(scene(), { ...seen, named: true }).more).toBe('damage');
   });
   it('has five values beside its colours, by powers where these are', () => {

@@ -9,6 +9,8 @@ export interface Address {
   beside: string | undefined;
   besideFrame: number | undefined;
   analysis: string | undefined;
+  /** Which image of frames that have several; undefined: the first. */
+  channel: string | undefined;
   layout: string | undefined;
 }
 
@@ -25,6 +27,7 @@ export function readAddress(search: string): Address {
     beside: text('beside'),
     besideFrame: whole('beside-frame'),
     analysis: text('analysis') || undefined,
+    channel: text('channel') || undefined,
     layout: text('layout') || undefined,
   };
 }
@@ -39,6 +42,7 @@ export function writeAddress(address: Address): string {
   put('beside', address.beside);
   put('beside-frame', address.besideFrame);
   put('analysis', address.analysis);
+  put('channel', address.channel);
   put('layout', address.layout);
   const text = query.toString().replaceAll('%2F', '/').replaceAll('%7C', '|').replaceAll('%21', '!').replaceAll('%3A', ':');
   return text ? `?${text}` : '';

@@ -1,6 +1,6 @@
 /** Measurements that the service makes on true values, in pixels of the whole image. */
 import { useEffect, useRef, useState } from 'react';
-import { askJson, Refused, spoken, type ResultDoc } from './wire';
+import { askJson, Refused, spoken, type Picture, type ResultDoc } from './wire';
 
 export type Measured =
   | { kind: 'box'; variable: string; box: [y0: number, x0: number, y1: number, x1: number] }
@@ -63,9 +63,10 @@ export function placeOf(
   run: string,
   frame: number,
   result: ResultDoc | undefined,
+  image?: Picture | undefined,
 ): { path: string; query: Record<string, string> } {
   const at = `${encodeURIComponent(run)}/${frame}`;
-  if (!variable) return { path: `frames/${at}`, query: {} };
+  if (!variable) return { path: `frames/${at}`, query: image && image.channels.length > 1 ? { channel: image.channel } : {} };
   const analysis = result?.analysis;
   const query: Record<string, string> = analysis ? { analysis } : {};
   return { path: `results/${at}/${encodeURIComponent(variable)}`, query };
@@ -79,8 +80,9 @@ export function addressOf(
   frame: number,
   result: ResultDoc | undefined,
   slices: string[],
+  image?: Picture | undefined,
 ): string {
-  const { path, query } = placeOf(what.variable, run, frame, result);
+  const { path, query } = placeOf(what.variable, run, frame, result, image);
   const all = new URLSearchParams(query);
   for (const slice of slices) all.append('sel', slice);
   if (what.kind !== 'line') all.set('last', LAST);

@@ -156,6 +156,9 @@ export interface Picture {
   /** How the archive knows the run, where it came from there. */
   id: string | null;
   frame: number;
+  /** Of a frame: which of its images it is, and what they are called. */
+  channel: string;
+  channels: string[];
   shape: [number, number];
   data: Numbers;
   /** True where `data` are codes: value = offset + scale * code, 0 = none. */
@@ -307,6 +310,8 @@ export function pictureOf(headers: Heads, data: Numbers, address: string): Pictu
     run: decodeURIComponent(head('run')),
     id: decodeURIComponent(head('id')) || null,
     frame: number('frame'),
+    channel: decodeURIComponent(head('channel')),
+    channels: JSON.parse(head('channels') || '[]') as string[],
     shape: [ny, nx],
     data,
     coded: head('dtype') === '|u1' && address.includes('enc=u8'),

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { number, unit } from '../data/format';
 import type { Named } from '../data/views';
+import type { Picture } from '../data/wire';
 import { useScene } from '../scene';
 import { Icon } from '../Icon';
 import { words } from '../words';
@@ -27,6 +28,24 @@ export function Chooser(props: {
         <option key={name} value={name} title={variable.attrs.long_name}>
           {name.replaceAll('_', ' ')}
         </option>
+      ))}
+    </select>
+  );
+}
+
+/** Which image of a frame that has several. */
+export function ChannelChoice({ image }: { image: Picture | undefined }) {
+  const { setChannel } = useScene('setChannel');
+  if (!image || image.channels.length < 2) return null;
+  return (
+    <select
+      aria-label={words.channel}
+      title={`${words.channel} (C)`}
+      value={image.channel}
+      onChange={(event) => setChannel(event.target.value === image.channels[0] ? undefined : event.target.value)}
+    >
+      {image.channels.map((name) => (
+        <option key={name}>{name}</option>
       ))}
     </select>
   );

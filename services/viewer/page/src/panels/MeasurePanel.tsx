@@ -17,7 +17,7 @@ export function MeasurePanel() {
   const place = measured?.variable ? shown.result : shown.image;
   const extra = shown.result?.variables[measured?.variable ?? '']?.dims.slice(0, -2) ?? [];
   const sel = extra.map((dim) => `${dim}:${slices[dim] ?? 0}`);
-  const address = measured && place && addressOf(measured, nameOf(place), place.frame, shown.result, measured.kind === 'pixel' ? [] : sel);
+  const address = measured && place && addressOf(measured, nameOf(place), place.frame, shown.result, measured.kind === 'pixel' ? [] : sel, shown.image);
   const { measurement, problem } = useMeasurement(measured, address);
   const [chosen, setChosen] = useState<string>();
   const series = measurement?.series ?? [];

@@ -27,7 +27,7 @@ export function OutMenu({ variable, look, slices, minus, png }: Props) {
   const from = variable ? shown.result : shown.image;
   const run = from ? nameOf(from) : '';
   if (frame === undefined) return null;
-  const { path, query } = placeOf(variable, run, frame, shown.result);
+  const { path, query } = placeOf(variable, run, frame, shown.result, shown.image);
   const link = (format: string, more: Record<string, string> = {}) => {
     const all = new URLSearchParams({ format, ...query, ...more });
     for (const [dim, index] of slices) all.append('sel', `${dim}:${index}`);

@@ -16,7 +16,7 @@ import { TOOLS, useScene, type Scene } from '../scene';
 import { Icon } from '../Icon';
 import { words } from '../words';
 import { captionOf } from './caption';
-import { Chooser, Slices } from './Chooser';
+import { ChannelChoice, Chooser, Slices } from './Chooser';
 import { LookMenu } from './LookMenu';
 import { OutMenu } from './OutMenu';
 import { Things } from './Things';
@@ -36,11 +36,12 @@ type Used = Pick<Scene, (typeof USED)[number]>;
 export const CLOSE = 2048;
 
 /** How a picture is asked for: 8-bit codes within the window, or true values. */
-export function queryOf(look: Look, exact: boolean, size: number, slices: [string, number][] = []): string {
+export function queryOf(look: Look, exact: boolean, size: number, slices: [string, number][] = [], channel?: string): string {
   const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: String(size) });
   if (look.locked) query.set('limits', look.locked.join(','));
   else query.set('percentiles', look.percentiles.join(','));
   for (const [dim, index] of slices) query.append('sel', `${dim}:${index}`);
+  if (channel) query.set('prefer', channel);
   return query.toString();
 }
 
@@ -77,7 +78,7 @@ export function PicturePanel(props: {
   const onSharp = useCallback((size: number) => setSharp(panel, variable, size), [setSharp, panel, variable]);
   useEffect(() => () => setSharp(panel, variable, undefined), [setSharp, panel, variable]);
   const central = picture && reciprocal(picture.x.units) !== undefined;
-  const minus = !variable && scene.pinned && fits(scene.pinned, picture) ? scene.pinned : undefined;
+  const minus = !variable && scene.pinned && scene.pinned.channel === picture?.channel && fits(scene.pinned, picture) ? scene.pinned : undefined;
   const seen = picture && minus ? differing(look, picture) : look;
   const hover = (at: Point | undefined) => {
     setPoint(at);
@@ -102,6 +103,7 @@ export function PicturePanel(props: {
           ) : (
             <span title={named?.name}>{title}</span>
           )}{' '}
+          {!named && <ChannelChoice image={picture} />}
           <small>{unit(picture?.x.units)}</small>
           <Notes {...{ scene, picture, map }} minus={Boolean(minus)} raw={!named} />
         </>

@@ -96,7 +96,7 @@ function numeric(value: Value['value']): number {
 function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
   const { shown } = useScene('shown');
   const [got, setGot] = useState<{ address: string; value: number | undefined }>();
-  const { path, query } = placeOf(variable, nameOf(picture), picture.frame, shown.result);
+  const { path, query } = placeOf(variable, nameOf(picture), picture.frame, shown.result, picture);
   const all = new URLSearchParams(query);
   for (const [dim, index] of slices) all.append('sel', `${dim}:${index}`);
   if (full) {

@@ -25,7 +25,7 @@ export function captionOf({ settings, views, hidden }: Used, { title, named, pic
   const what = views.classMap?.variable.attrs.long_name || words.classes;
   return {
     title: `${title} · ${words.run} ${picture.run} · ${words.frame} ${picture.frame}`,
-    more: [minus && words.minus(minus.frame), title !== picture.longName && named && picture.longName].filter(Boolean).join(', '),
+    more: [!named && picture.channels.length > 1 && picture.channel, minus && words.minus(minus.frame), title !== picture.longName && named && picture.longName].filter(Boolean).join(', '),
     ...{ look, window: windowOf(look, picture), units: unit(picture.units) },
     over: classes.length ? words.out.over(what, settings.opacity) : '',
     classes,
