@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from .envelopes import Box
 
-Power: TypeAlias = Callable[[int, Box], Sequence[np.ndarray]]
+Power: TypeAlias = Callable[[int, Box], np.ndarray]
 """Squared amplitudes of the fringes of a reflection in a box and one sample about it, float32
-[y, x]; of more than one, those that stand highest where it was seen are taken."""
+[y, x]."""
 Square: TypeAlias = tuple[int, int, int, int]
 """Samples from top to bottom and left to right, the ends excluded."""
 MARGIN = 7
@@ -93,10 +93,7 @@ def boxes(power: Power, rows: np.ndarray, size: int, support: Support) -> Boxes:
     for n, (row, (y, x)) in enumerate(zip(rows.tolist(), corner.tolist(), strict=True)):
         for top, bottom, left, right in support.squares[row]:
             drawn[n, top - y : bottom - y, left - x : right - x] = True
-        one, *others = power(row, (slice(y, y + int(edges[0])), slice(x, x + int(edges[1]))))
-        for other in others:
-            one = max(one, other, key=lambda values: values.max())
-        wide[n] = one
+        wide[n] = power(row, (slice(y, y + int(edges[0])), slice(x, x + int(edges[1]))))
     return Boxes(rows, corner, wide, drawn, support.shape)
 
 

@@ -181,7 +181,7 @@ def _join(
         _beside(at, parent, peak),
         found.plane,
         np.concatenate([found.noise, noise]),
-        found.lens,
+        found.undone,
     )
 
 

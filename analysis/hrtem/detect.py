@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .background import Background, Rings, azimuthal, ring_background, rings
-from .boxes import Power, seen_at
+from .boxes import seen_at
+from .carried import Undone, put_back
 from .components import Sightings, join, link
 from .crop import View
-from .envelopes import BLUR, Box, Plane, fringes, plane
+from .envelopes import BLUR, Plane, fringes, plane
 from .gather import steep
 from .groups import group, overlaps
 from .lens import Lens, Restored
@@ -22,8 +23,6 @@ from .tiles import Tiling, tile_power, tiling
 
 AZIMUTHAL = 64
 """Tiles, at least, that tell how the background varies around the rings."""
-SPREAD = 1.0
-"""Reach of a zero of the lens into an envelope, over 1 / window."""
 CARRIED = 0.1
 """Of its diameter that a region may be carried by the lens and count as where its grain is."""
 RANGE = 1e-3
@@ -69,8 +68,8 @@ class Reflections:
     plane: Plane
     noise: np.ndarray
     """Mean square envelope that noise leaves."""
-    lens: Lens | None = None
-    """What was undone before k was measured."""
+    undone: Undone | None = None
+    """The restored image, if what a lens did was undone before k was measured."""
 
     def __len__(self) -> int:
         return len(self.ky)
@@ -88,9 +87,9 @@ class Reflections:
     @property
     def along(self) -> np.ndarray:
         """Standard error along k that the lens leaves, over the width of a spot, 1 / diameter."""
-        if self.lens is None:
+        if self.undone is None:
             return steep(np.hypot(self.ky, self.kx))
-        return self.lens.left(self.ky, self.kx, self.diameter)
+        return self.undone.by.lens.left(self.ky, self.kx, self.diameter)
 
 
 def look(view: View, optics: Optics) -> tuple[Sightings, list[Spectra], float]:
@@ -180,34 +179,15 @@ def detect(
         source.shape,
         source.pixel,
     )
-    found = regions(_power(source, ky, kx, restored, optics), noise, support, source.pixel)
-    ky, kx = ky[found.component], kx[found.component]
-    return settle(view, found, ky, kx, spectra, source, optics, restored)
-
-
-def _power(
-    source: Plane, ky: np.ndarray, kx: np.ndarray, restored: Restored | None, optics: Optics
-) -> Power:
-    """Envelopes of the image, and of the restored one where those may stand higher.
-
-    A lens that splits a spot carries its fringes to two sides of the grain.
-    """
-    plain = fringes(source, ky, kx, ahead=True)
-    rows = np.zeros(0, np.intp)
+    undone = None
     if restored is not None:
-        reach = np.full(len(ky), SPREAD / optics.windows[0])
-        rows = np.flatnonzero(restored.split(ky, kx, reach))
-    if restored is None or not rows.size:
-        return lambda row, box: (plain.power(row, box, 1),)
-    other = plane(restored.view, optics.windows[0] / 8, source.blur)
-    turned = fringes(other, ky[rows], kx[rows], ahead=True)
-    place = {row: n for n, row in enumerate(rows.tolist())}
-
-    def both(row: int, box: Box) -> tuple[np.ndarray, ...]:
-        power = plain.power(row, box, 1)
-        return (power, turned.power(place[row], box, 1)) if row in place else (power,)
-
-    return both
+        undone = Undone(restored, plane(restored.view, optics.windows[0] / 8, source.blur))
+    waves = fringes(source, ky, kx, ahead=True)
+    found = regions(lambda row, box: waves.power(row, box, 1), noise, support, source.pixel)
+    ky, kx, noise = ky[found.component], kx[found.component], noise[found.component]
+    if undone is not None:
+        found = put_back(found, ky, kx, noise, source, undone)
+    return settle(view, found, ky, kx, spectra, source, optics, undone)
 
 
 def settle(
@@ -218,12 +198,12 @@ def settle(
     spectra: list[Spectra],
     source: Plane,
     optics: Optics,
-    restored: Restored | None,
+    undone: Undone | None,
 ) -> Reflections:
     """Refine k on each region; drop what noise explains and what was found twice."""
     limits = (0.5 * optics.windows[0], 2 * optics.windows[0])
-    if restored is not None:
-        found = gathered(found, np.hypot(ky, kx), restored.lens)
+    if undone is not None:
+        found = gathered(found, np.hypot(ky, kx), undone.by.lens)
     fine = refine(
         view,
         (found.y, found.x),
@@ -231,7 +211,7 @@ def settle(
         (ky, kx),
         limits,
         spectra[-1].background,
-        restored,
+        None if undone is None else undone.by,
     )
     sign = np.where((fine.kx < 0) | ((fine.kx == 0) & (fine.ky < 0)), -1.0, 1.0)
     ky, kx = fine.ky * sign, fine.kx * sign
@@ -249,7 +229,7 @@ def settle(
         found.keep(good),
         source,
         (local * source.noise_gain)[good],
-        None if restored is None else restored.lens,
+        undone,
     )
 
 

@@ -112,13 +112,6 @@ class Restored:
     view: View
     lens: Lens
 
-    def split(self, ky: np.ndarray, kx: np.ndarray, reach: np.ndarray) -> np.ndarray:
-        """Which k have a zero of the lens within `reach` of them, along k."""
-        k = np.maximum(np.hypot(ky, kx), 1e-9)
-        steps = 1 + np.linspace(-1, 1, 9) * (reach / k)[:, None]
-        signs = self.lens.sign(ky[:, None] * steps, kx[:, None] * steps)
-        return np.asarray(signs.any(axis=1) & ~signs.all(axis=1))
-
     def passed(
         self, ky: np.ndarray, kx: np.ndarray, length: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
 
+from .carried import regained
 from .detect import Reflections
-from .envelopes import Box, envelopes_within
+from .envelopes import Box, Plane, fringes
 from .regions import bounds
 
 VACUUM, AMORPHOUS, UNKNOWN = 0, 1, 2
@@ -56,14 +57,13 @@ def strengths(found: Reflections, grain: np.ndarray, many: int) -> np.ndarray:
     weight = _weight(found, grain)
     share = weight / np.maximum(np.bincount(grain, weight, many)[grain], 1e-12)
     mask = found.regions.mask
-    sharp = replace(found.plane, blur=SHARPER * found.plane.blur)
+    blur = SHARPER * found.plane.blur
+    sharp = replace(found.plane, blur=blur)
     noise = found.noise * (sharp.noise_gain / found.plane.noise_gain)
     used = np.flatnonzero(weight)
     places = {row: mask.indices[mask.indptr[row] : mask.indptr[row + 1]] for row in used.tolist()}
     boxes, near = _surroundings(places, grain, found.plane.shape)
-    powers = envelopes_within(
-        sharp, found.ky[used], found.kx[used], [boxes[number] for number in grain[used].tolist()]
-    )
+    powers = _powers(found, sharp, used, [boxes[number] for number in grain[used].tolist()])
     for (row, own), power in zip(places.items(), powers, strict=True):
         number = int(grain[row])
         amplitude = np.sqrt(np.maximum(power - np.float32(noise[row]), 0))
@@ -73,6 +73,20 @@ def strengths(found: Reflections, grain: np.ndarray, many: int) -> np.ndarray:
     for number, box in boxes.items():
         total[number][box] *= near[number]
     return total
+
+
+def _powers(
+    found: Reflections, sharp: Plane, rows: np.ndarray, boxes: Sequence[Box]
+) -> Iterator[np.ndarray]:
+    """Envelopes of some reflections, each in a box: in the image where they cover least."""
+    ky, kx, undone = found.ky, found.kx, found.undone
+    plain = fringes(sharp, ky[rows], kx[rows])
+    if undone is None:
+        return (plain.power(n, box) for n, box in enumerate(boxes))
+    back = regained(found.regions, rows, ky, kx, found.noise, found.plane, undone)
+    other = fringes(replace(undone.plane, blur=sharp.blur), ky[rows], kx[rows])
+    which = [other if row in back else plain for row in rows.tolist()]
+    return (one.power(n, box) for n, (one, box) in enumerate(zip(which, boxes, strict=True)))
 
 
 def _surroundings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -51,6 +51,10 @@ class Regions:
     def diameter(self) -> np.ndarray:
         """As discs: four standard deviations."""
         return np.asarray(4 * np.sqrt(self.sigma_y * self.sigma_x))
+
+    def places(self, row: int) -> np.ndarray:
+        """Flat places in the plane of one of the rows."""
+        return np.asarray(self.mask.indices[self.mask.indptr[row] : self.mask.indptr[row + 1]])
 
     def keep(self, rows: np.ndarray) -> Regions:
         """Take some of the rows."""
@@ -198,6 +202,31 @@ def union(mask: scipy.sparse.csr_array, shape: tuple[int, int]) -> np.ndarray:
     covered = np.zeros(shape[0] * shape[1], bool)
     covered[mask.indices] = True
     return covered.reshape(shape)
+
+
+def redrawn(
+    found: Regions,
+    moved: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    shape: tuple[int, int],
+    pixel: tuple[float, float],
+) -> Regions:
+    """Put some of the rows elsewhere: where their flat places are, by the power there.
+
+    `shape` and `pixel` are those of the envelopes. The order and all peaks stay.
+    """
+    rows = np.array(list(moved), np.intp)
+    if not rows.size:
+        return found
+    number = np.repeat(np.arange(len(rows)), [len(places) for places, _ in moved.values()])
+    places, power = (np.concatenate(part) for part in zip(*moved.values(), strict=True))
+    parts = _Parts(np.arange(len(rows)), found.peak[rows], number, places, power)
+    new = replace(_table(parts, np.ones(len(rows)), shape, pixel), component=found.component[rows])
+    order = np.arange(len(found))
+    order[rows] = len(found) + np.arange(len(rows))
+    names = ("component", "peak", "y", "x", "sigma_y", "sigma_x")
+    both = {n: np.concatenate([getattr(found, n), getattr(new, n)])[order] for n in names}
+    mask = scipy.sparse.csr_array(scipy.sparse.vstack([found.mask, new.mask]))[order]
+    return Regions(mask=mask, **both)
 
 
 def _table(

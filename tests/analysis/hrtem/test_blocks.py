@@ -97,9 +97,9 @@ def test_regions_cut_in_boxes_are_those_of_the_whole_plane(monkeypatch: pytest.M
     wide = np.pad(power, ((0, 0), (1, 1), (1, 1)), mode="wrap")
     asked: list[int] = []
 
-    def within(row: int, box: tuple[slice, slice]) -> list[np.ndarray]:
+    def within(row: int, box: tuple[slice, slice]) -> np.ndarray:
         asked.append(box[0].stop - box[0].start)
-        return [wide[row, box[0].start : box[0].stop + 2, box[1].start : box[1].stop + 2]]
+        return wide[row, box[0].start : box[0].stop + 2, box[1].start : box[1].stop + 2]
 
     def cut() -> Regions:
         return regions(within, np.ones(4), support, (1.0, 1.0))
