@@ -27,20 +27,14 @@ class Support:
 
     squares: tuple[tuple[Square, ...], ...]
     """About the sightings of each reflection."""
+    bounds: np.ndarray
+    """Smallest box of each reflection: int [reflection, (top, bottom, left, right)]."""
     shape: tuple[int, int]
     """(y, x) samples of an envelope."""
 
-    def bounds(self) -> np.ndarray:
-        """Smallest box of each reflection: int [reflection, (top, bottom, left, right)]."""
-        ends = [
-            [min(tops), max(bottoms), min(lefts), max(rights)]
-            for tops, bottoms, lefts, rights in (zip(*own, strict=True) for own in self.squares)
-        ]
-        return np.array(ends, int).reshape(-1, 4)
-
     def size(self) -> np.ndarray:
         """Edge of a box that most likely holds all of a reflection, int [reflection]."""
-        top, bottom, left, right = self.bounds().T
+        top, bottom, left, right = self.bounds.T
         edge = np.maximum(bottom - top, right - left) + 2 * MARGIN
         return np.asarray(-(-edge // STEP) * STEP)
 
@@ -85,7 +79,7 @@ class Boxes:
 def boxes(power: Power, rows: np.ndarray, size: int, support: Support) -> Boxes:
     """Cut a box of `size` samples about the support of each of the `rows`."""
     edges = np.minimum(size, support.shape)
-    bounds = support.bounds()[rows]
+    bounds = support.bounds[rows]
     middle = np.stack([bounds[:, 0] + bounds[:, 1], bounds[:, 2] + bounds[:, 3]], axis=1) // 2
     corner = np.clip(middle - edges // 2, 0, support.shape - edges)
     wide = np.empty((len(rows), *(edges + 2)), np.float32)
@@ -112,9 +106,11 @@ def seen_at(
     left, right = ((place[1] + s * half) / pixel[1] for s in (-1, 1))
     edges = np.stack([top, np.ceil(bottom), left, np.ceil(right)], axis=1)
     limits = [shape[0], shape[0], shape[1], shape[1]]
+    edges = np.clip(edges, 0, limits).astype(int)
     squares: list[list[Square]] = [[] for _ in range(int(component.max(initial=-1)) + 1)]
-    for row, (y0, y1, x0, x1) in zip(
-        component.tolist(), np.clip(edges, 0, limits).astype(int).tolist(), strict=True
-    ):
+    for row, (y0, y1, x0, x1) in zip(component.tolist(), edges.tolist(), strict=True):
         squares[row].append((y0, y1, x0, x1))
-    return Support(tuple(map(tuple, squares)), shape)
+    bounds = np.tile([shape[0], 0, shape[1], 0], (len(squares), 1))
+    for n, furthest in enumerate((np.minimum, np.maximum, np.minimum, np.maximum)):
+        furthest.at(bounds[:, n], component, edges[:, n])
+    return Support(tuple(map(tuple, squares)), bounds, shape)

@@ -17,8 +17,10 @@ STRIPED = 2.5
 """Times the amplitude beside it from which that line holds scan lines."""
 SMOOTHED = 31
 """Frequencies over which the strength of scan lines is measured."""
-BLOCK = 128
-"""Rows transformed at a time: they stay in the cache."""
+ROWS, COLUMNS = 16, 32
+"""Rows and columns transformed at a time: they stay in the cache."""
+SOME = 128
+"""Rows that tell the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,11 @@ def fourier_crop(image: Any, pixel: tuple[float, float], k_max: float, workers: 
 
 def inverse(half: np.ndarray, columns: int, workers: int = 1) -> np.ndarray:
     """Image of so many `columns` that belongs to a half plane: irfft2 with a copy less."""
-    waves = scipy.fft.ifft(half, axis=0, workers=workers)
+    waves = np.empty_like(half)
+    for start in range(0, half.shape[1], COLUMNS):
+        part = half[:, start : start + COLUMNS].copy()
+        part = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=workers)
+        waves[:, start : start + COLUMNS] = part
     return np.asarray(scipy.fft.irfft(waves, columns, axis=1, workers=workers))
 
 
@@ -112,10 +118,10 @@ def _narrow(image: Any, columns: int, workers: int) -> Any:
     """
     if namespace(image) is not np:
         return fourier(image).rfft2(image - image.mean())[:, :columns]
-    mean = image[:: max(1, len(image) // BLOCK)].mean(dtype=np.float64).astype(np.float32)
+    mean = image[:: max(1, len(image) // SOME)].mean(dtype=np.float64).astype(np.float32)
     rows = np.empty((len(image), columns), np.complex64)
-    for start in range(0, len(image), BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, len(image), ROWS):
+        part = slice(start, start + ROWS)
         rows[part] = scipy.fft.rfft(image[part] - mean, axis=1, workers=workers)[:, :columns]
     return np.asarray(scipy.fft.fft(rows, axis=0, overwrite_x=True, workers=workers))
 

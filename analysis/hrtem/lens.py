@@ -81,6 +81,27 @@ class Lens:
         inward = near / np.maximum(squared, 1e-12)
         return _chi(self.numbers, near, (kx * kx - ky * ky) * inward, 2 * kx * ky * inward)
 
+    def phases(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+        """Chi at all of `ky` [n] with all of `kx` [m] >= 0, float32 [n, m]: as `phase`, but faster.
+
+        It is a polynomial of kx for each ky, so a product of matrices.
+        """
+        defocus, spherical, one, two = (np.pi * WAVELENGTH * v for v in self.numbers)
+        fourth, y, top = 0.5e6 * WAVELENGTH**2 * spherical, ky**2, self.highest**2
+        flat = np.ones_like(y)
+        twofold = np.stack([-one * y, 2 * two * ky, one * flat], axis=1)
+        terms = [fourth * y**2 + defocus * y, 0 * y, 2 * fourth * y + defocus, fourth * flat]
+        terms[:3] = [a + b for a, b in zip(terms, twofold.T, strict=False)]
+        powers = np.stack([np.ones_like(kx), kx, kx**2, kx**4]).astype(np.float32)
+        chi = np.stack(terms, axis=1).astype(np.float32) @ powers
+        first = int(np.searchsorted(kx, np.sqrt(max(top - y.max(), 0))))
+        squared = np.maximum(np.add.outer(y, kx[first:] ** 2), 1e-12).astype(np.float32)
+        beyond = twofold.astype(np.float32) @ powers[:3, first:]
+        beyond *= np.float32(top) / squared
+        beyond += np.float32(fourth * top**2 + defocus * top)
+        chi[:, first:] = np.where(squared > top, beyond, chi[:, first:])
+        return np.asarray(chi)
+
     def sign(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
         """Whether sin(chi) is negative."""
         return np.asarray(np.sin(self.phase(ky, kx)) < 0)
@@ -137,12 +158,13 @@ class Restored:
 def restore(view: View, lens: Lens) -> Restored:
     """Undo what `lens` did to `view`."""
     ny, nx = view.image.shape
-    ky = np.fft.fftfreq(ny, view.pixel[0]).astype(np.float32)[:, None]
-    kx = np.fft.rfftfreq(nx, view.pixel[1]).astype(np.float32)[None, :]
-    spectrum = view.spectrum.copy()
+    ky, kx = np.fft.fftfreq(ny, view.pixel[0]), np.fft.rfftfreq(nx, view.pixel[1])
+    spectrum = np.empty_like(view.spectrum)
     for start in range(0, ny, ROWS):
         rows = slice(start, start + ROWS)
-        spectrum[rows] *= _filter(np.sin(lens.phase(ky[rows], kx)))
+        sine = lens.phases(ky[rows], kx)
+        weight = _filter(np.sin(sine, out=sine))
+        np.multiply(view.spectrum[rows], weight, out=spectrum[rows])
     if view.there is None:
         image = inverse(spectrum, nx)
         return Restored(replace(view, image=image, spectrum=spectrum), lens)
@@ -153,7 +175,9 @@ def restore(view: View, lens: Lens) -> Restored:
 
 def _filter(sine: np.ndarray) -> np.ndarray:
     """Wiener's filter where sin(chi) is `sine`; its square has the mean one over all chi."""
-    weight = sine / (sine * sine + np.float32(NOISE))
+    power = sine * sine
+    power += np.float32(NOISE)
+    weight = np.divide(sine, power, out=power)
     weight *= np.float32(GAIN)
     return np.asarray(weight)
 

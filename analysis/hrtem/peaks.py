@@ -19,7 +19,8 @@ false alarms by exp(T^2 e^2 / 2), which is 1.3 in the exponent at T = 18 and e =
 the edges of Thon rings. With it phantoms without crystals show about 0.1 per frame."""
 CORE = 0.45
 """Diameter of the grains whose side lobes are expected, as a fraction of the window."""
-
+WORD = 8
+"""Bytes of a word."""
 _SQUARE = np.stack(np.meshgrid(np.arange(-5, 6), np.arange(-5, 6), indexing="ij"), -1).reshape(
     -1, 2
 )
@@ -63,16 +64,22 @@ class Tally:
     """Maximum over the tiles."""
     hits: list[np.ndarray]
     """Flat [tile, bin] places of the candidates of each tile."""
+    marks: np.ndarray
+    """bool [bin] and as many more as fill whole words: most words are empty."""
 
     @classmethod
     def start(cls, above: float, bins: Rings) -> Tally:
         """Begin: nothing was seen."""
         many = bins.k.size
-        return cls(above, np.zeros(many, np.float32), np.zeros(many, np.float32), [])
+        marks = np.zeros(-(-many // WORD) * WORD, bool)
+        return cls(above, np.zeros(many, np.float32), np.zeros(many, np.float32), [], marks)
 
     def see(self, tile: int, z: np.ndarray) -> None:
         """Take the `z` [bin] of a tile."""
-        self.hits.append(np.flatnonzero(z > self.above) + tile * z.size)
+        np.greater(z, self.above, out=self.marks[: z.size])
+        words = self.marks.view(np.uint64).nonzero()[0]
+        near = (words[:, None] * WORD + np.arange(WORD)).ravel()
+        self.hits.append(near[self.marks[near]] + tile * z.size)
         self.total += z
         np.maximum(self.most, z, out=self.most)
 

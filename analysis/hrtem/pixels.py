@@ -83,7 +83,7 @@ def _survey(pixels: np.ndarray) -> _Survey:
     """Look at all pixels once, in blocks that stay in the cache."""
     rows = np.empty(len(pixels), np.float32)
     columns = np.zeros(pixels.shape[1])
-    low, tops, counts = np.inf, [], []
+    low, tops = np.inf, []
     step = max(1, BLOCK // pixels.shape[1])
     # as products with ones, which take half as long as sums
     across, down = np.ones(pixels.shape[1], np.float32), np.ones(step, np.float32)
@@ -91,11 +91,12 @@ def _survey(pixels: np.ndarray) -> _Survey:
         part = pixels[start : start + step]
         low = min(low, float(part.min()))
         tops.append(float(part.max()))
-        counts.append(int(np.count_nonzero(part == tops[-1])))
         np.matmul(part, across, out=rows[start : start + step])
         columns += down[: len(part)] @ part
-    clipped = sum(n for n, top in zip(counts, tops, strict=True) if top == max(tops))
-    return _Survey(low, max(tops), clipped, rows / pixels.shape[1], columns / len(pixels))
+    top = max(tops)
+    brightest = [n * step for n, own in enumerate(tops) if own == top]
+    clipped = sum(int(np.count_nonzero(pixels[n : n + step] == top)) for n in brightest)
+    return _Survey(low, top, clipped, rows / pixels.shape[1], columns / len(pixels))
 
 
 def _stripes(seen: _Survey) -> str | None:

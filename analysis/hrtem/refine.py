@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .background import Background
 from .crop import View
@@ -150,8 +151,6 @@ class _Axis:
 
     first: list[int]
     """First pixel of each window."""
-    pixels: int
-    """... and how many follow, the same for all."""
     wave: np.ndarray
     """Window times wave, complex64 [n, block, pixel], 0 behind the last; mean square one."""
     place: np.ndarray
@@ -203,7 +202,7 @@ def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.nd
     wave = _circle(k[:, None] * offset) * window.astype(np.float32)
     wave = np.pad(wave, ((0, 0), (0, -many % size))).reshape(len(k), -1, size)
     middle = offset[:, :1] + (np.arange(wave.shape[1]) * size + (size - 1) / 2) * pixel
-    return _Axis(first.tolist(), many, wave, middle, k, size * pixel)
+    return _Axis(first.tolist(), wave, middle, k, size * pixel)
 
 
 def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
@@ -214,13 +213,11 @@ def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
     (many, my, by), (_, mx, bx) = along_y.wave.shape, along_x.wave.shape
     across = _parts(along_x.wave).transpose(0, 1, 3, 2)
     along = _parts(along_y.wave)
-    pixels = np.zeros((my * by, mx * bx), np.float32)
-    inner = pixels[: along_y.pixels, : along_x.pixels]
+    windows = _every_window(image, (my, by, mx * bx))
     both = np.empty((my, 2, mx * bx), np.float32)
     four = np.empty((many, mx, 2 * my, 2), np.float32)
     for n, (y, x) in enumerate(zip(along_y.first, along_x.first, strict=True)):
-        inner[:] = image[y : y + along_y.pixels, x : x + along_x.pixels]
-        np.matmul(along[n], pixels.reshape(my, by, mx * bx), out=both)
+        np.matmul(along[n], _cut(image, windows, y, x), out=both)
         blocks = both.reshape(2 * my, mx, bx).transpose(1, 0, 2)
         np.matmul(blocks, across[n], out=four[n])
     parts = four.reshape(many, mx, my, 2, 2).transpose(0, 2, 1, 3, 4)
@@ -228,6 +225,27 @@ def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
     total.real = parts[..., 0, 0] - parts[..., 1, 1]
     total.imag = parts[..., 0, 1] + parts[..., 1, 0]
     return total
+
+
+def _every_window(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Views of `image` from each pixel on, [y, x, block, row, column]."""
+    down, right = image.strides
+    starts = [
+        max(0, n - many + 1)
+        for n, many in zip(image.shape, (shape[0] * shape[1], shape[2]), strict=True)
+    ]
+    return as_strided(image, (*starts, *shape), (down, right, shape[1] * down, down, right))
+
+
+def _cut(image: np.ndarray, windows: np.ndarray, y: int, x: int) -> np.ndarray:
+    """One of `_every_window`, copied where its last blocks reach beyond the image."""
+    if y < windows.shape[0] and x < windows.shape[1]:
+        return np.asarray(windows[y, x])
+    blocks, rows, columns = windows.shape[2:]
+    part = np.zeros((blocks * rows, columns), np.float32)
+    there = image[y : y + len(part), x : x + columns]
+    part[: there.shape[0], : there.shape[1]] = there
+    return part.reshape(blocks, rows, columns)
 
 
 def _parts(wave: np.ndarray) -> np.ndarray:

@@ -30,6 +30,8 @@ FAR_APART = 0.4
 without any vacuum hold less amorphous matter than the film, and are a second level too."""
 NOISE = 3.0
 """Contrast of white noise (1), coloured by a camera, at most."""
+ROWS = 32
+"""Rows of a spectrum that are folded at a time: they stay in the cache."""
 
 
 def contrast(
@@ -52,10 +54,10 @@ def contrast(
     powers = []
     for whole in _bands((ny, nx), view.pixel, k_limits):
         band = whole & spotless
-        part = np.where(band, view.spectrum, np.complex64(0))
         if fine:
-            part = _every_other(part)
-        field = inverse(part, nx // 2 if fine else nx, workers)
+            field = inverse(_every_other(view.spectrum, band), nx // 2, workers)
+        else:
+            field = inverse(np.where(band, view.spectrum, np.complex64(0)), nx, workers)
         blocks = _block_mean(np.square(field, out=field), shape)
         blocks /= np.float32(max(int(np.count_nonzero(band)), 1))
         sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
@@ -65,16 +67,24 @@ def contrast(
     return ratio
 
 
-def _every_other(half: np.ndarray) -> np.ndarray:
-    """Half plane of the field at every other pixel of every other row: the spectrum folded.
+def _every_other(half: np.ndarray, band: np.ndarray) -> np.ndarray:
+    """Half plane of a band's field at every other pixel of every other row: the spectrum folded.
 
     A mean square is the same over a quarter of the pixels, and costs a quarter.
     """
-    ny, nx = half.shape[0], 2 * (half.shape[1] - 1)
-    keep = nx // 4 + 1
-    mirror = half[-np.arange(ny) % ny, nx // 2 - keep + 1 : nx // 2 + 1][:, ::-1]
-    folded = half[:, :keep] + np.conj(mirror)
-    both: np.ndarray = folded[: ny // 2] + folded[ny // 2 :]
+    ny, nx = len(half) // 2, half.shape[1] - 1
+    rows, none = np.empty((ny, nx + 1), np.complex64), np.complex64(0)
+    for start in range(0, ny, ROWS):
+        first, second = slice(start, min(start + ROWS, ny)), slice(start + ny, start + ROWS + ny)
+        np.add(
+            np.where(band[first], half[first], none),
+            np.where(band[second], half[second], none),
+            out=rows[first],
+        )
+    keep = nx // 2 + 1
+    mirror = rows[-np.arange(ny) % ny, nx - keep + 1 :][:, ::-1]
+    both: np.ndarray = np.conj(mirror, out=mirror)
+    both += rows[:, :keep]
     return both
 
 
@@ -111,7 +121,7 @@ def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.nd
 def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Mean over blocks as equal as whole pixels allow."""
     edges = [np.arange(m) * n // m for n, m in zip(field.shape, shape, strict=True)]
-    sums = np.add.reduceat(np.add.reduceat(field, edges[1], axis=1), edges[0], axis=0)
+    sums = np.add.reduceat(np.add.reduceat(field, edges[0], axis=0), edges[1], axis=1)
     counts = [np.diff(np.r_[edge, n]) for edge, n in zip(edges, field.shape, strict=True)]
     mean: np.ndarray = sums / (counts[0][:, None] * counts[1][None, :])
     return mean

@@ -20,15 +20,16 @@ def spectrum(view: View, power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     small enough.
     """
     ny, nx = view.image.shape
-    right = scipy.fft.fftshift(power[:, : nx // 2], axes=0)
-    mirrored = power[-np.arange(ny) % ny, 1 : nx // 2 + 1][:, ::-1]
-    full = np.concatenate([scipy.fft.fftshift(mirrored, axes=0), right], axis=1)
     ky = scipy.fft.fftshift(np.fft.fftfreq(ny, view.pixel[0]))
     kx = scipy.fft.fftshift(np.fft.fftfreq(nx, view.pixel[1]))
     fy, fx = -(-ny // LARGEST), -(-nx // LARGEST)
     my, mx = ny // fy, nx // fx
-    rows = full[: my * fy, : mx * fx].reshape(my, fy, mx * fx).sum(axis=1)
-    small = rows.reshape(my, mx, fx).sum(axis=2) / np.float32(fy * fx)
+    rows = np.zeros((my, nx), np.float32)
+    for n in range(fy):  # of each square, left of kx = 0 by Friedel's law
+        line = (np.arange(n, my * fy, fy) - ny // 2) % ny
+        rows[:, nx // 2 :] += power[line, : nx // 2]
+        rows[:, : nx // 2] += power[-line % ny, nx // 2 : 0 : -1]
+    small = sum(rows[:, n : mx * fx : fx] for n in range(fx)) / np.float32(fy * fx)
     floor = np.float32(max(1e-12 * float(small.max()), float(np.finfo(np.float32).tiny)))
     return (
         np.log10(small + floor),

@@ -55,8 +55,9 @@ def test_sums_over_blocks_are_the_waves_times_the_pixels() -> None:
     y, x = (refine._axis(view, n, place[n], lengths[n], k[n]) for n in (0, 1))
     total = refine._sums(view.image, y, x).sum(axis=(1, 2))
     for n in range(2):
-        part = view.image[y.first[n] :, x.first[n] :][: y.pixels, : x.pixels]
-        along_y, along_x = (axis.wave[n].ravel()[: axis.pixels] for axis in (y, x))
+        waves = y.wave[n].ravel(), x.wave[n].ravel()
+        part = view.image[y.first[n] :, x.first[n] :][: len(waves[0]), : len(waves[1])]
+        along_y, along_x = (v[:many] for v, many in zip(waves, part.shape, strict=True))
         wanted = along_y.astype(complex) @ part @ along_x
         assert abs(total[n] - wanted) < 1e-5 * np.abs(part).sum()
 

@@ -91,3 +91,13 @@ def test_a_spot_is_surer_the_further_the_zeros_of_the_lens_are() -> None:
     zeros = np.flatnonzero(np.diff(lens.sign(0 * k, k)))
     error = lens.left(0 * k, k, np.full(len(k), 5.0))
     assert error[zeros[zeros > 250]].min() > 2 * error[k < 3].max()
+
+
+@pytest.mark.parametrize("highest", [5.0, 20.0])
+def test_the_phase_on_a_grid_is_that_at_each_of_its_points(highest: float) -> None:
+    ky, kx = frequencies()
+    lens = Lens((-80.0, 1.3, 4.0, -3.0), highest)
+    near = slice(0, 200)  # beyond, float32 knows whole turns no better
+    np.testing.assert_allclose(
+        lens.phases(ky[near, 0], kx[0, near]), lens.phase(ky[near], kx[:, near]), atol=2e-3
+    )
