@@ -19,6 +19,8 @@ from .phases import Phase, centred, load_phase
 WEAK = 0.15
 """Visibility of an extinct or vanishing reflection beside the strongest: sums of two others stand
 there too (nonlinear imaging, double diffraction). The rest goes with the kinematic |F|."""
+ALONE = 0.05
+"""How likely an extinct or vanishing reflection is the only one seen, beside the strongest."""
 FADE = 6.0
 """1/nm, where the envelope of a microscope has taken 1/e of the visibility."""
 
@@ -132,7 +134,7 @@ def candidates(
     tables = [_table(phase, k_max) for phase in phases]
     sizes = [len(table[0]) for table in tables]
     pairs = [_pairs(phase, *table[:2]) for phase, table in zip(phases, tables, strict=True)]
-    lines = [_lines(phase, *table[:2]) for phase, table in zip(phases, tables, strict=True)]
+    lines = [_lines(phase, *table) for phase, table in zip(phases, tables, strict=True)]
     number = np.arange(len(phases))
     pair = [np.concatenate(column) for column in zip(*pairs, strict=True)]
     line = [np.concatenate(column) for column in zip(*lines, strict=True)]
@@ -266,14 +268,17 @@ def _sheets(
     return np.concatenate(number), np.concatenate(chance), Sheets(strength, length)
 
 
-def _lines(phase: Phase, table: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, ...]:
+def _lines(
+    phase: Phase, table: np.ndarray, half: np.ndarray, amplitude: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Families of one phase: hkl, |k|, log weight, sum of the visibilities of the row."""
     space = _half_space(phase)
     _, first, mult = np.unique(phase.family[space], return_index=True, return_counts=True)
     hkl = phase.hkl[space[first]]
     k = np.linalg.norm(phase.g(hkl), axis=1)
-    seen = _lookup(table, half, hkl)
-    weight = mult * seen / k
+    # Where all else is too weak to be seen, the power |F|^2 tells which one it is.
+    power = ALONE + (1 - ALONE) * _lookup(amplitude, half, hkl) ** 2
+    weight = mult * power * np.exp(-((k / FADE) ** 2)) / k
     parallel = (np.cross(hkl[:, None], phase.hkl[space][None]) == 0).all(axis=-1)
     row = parallel @ _lookup(table, half, phase.hkl[space])
     return hkl, k, np.log(weight / weight.sum()), row

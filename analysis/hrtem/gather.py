@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .correction import Spread
 from .evidence import Spots
@@ -15,7 +16,8 @@ ACROSS, ALONG = 0.05, 0.2
 """Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
 STEEP = 4.5
 """1/nm from which the transfer function is as steep as a spot is wide."""
-
+TWIN = 1.0
+"""Spots of two groups that are nearer, over the wider one's width 1 / diameter, have one k."""
 TILTED = 0.002
 """Standard deviation of one grain's own anisotropy and shear: tilt, strain."""
 
@@ -79,7 +81,22 @@ def gather(
     padded = [np.where(valid, values[row], 1.0) for values in (k, *errors)]
     second = _second_order(padded[0], padded[2], valid)
     strength = np.where(valid, np.log(np.maximum(snr, 1))[row], 0.0)
-    return Spots(padded[0], padded[1], padded[2], valid, second, strength, row)
+    twin = valid & _twins(k, snr, size, group)[row]
+    return Spots(padded[0], padded[1], padded[2], valid, second, strength, row, twin)
+
+
+def _twins(k: np.ndarray, snr: np.ndarray, size: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Which spots have the k (or -k) of a stronger one of another group."""
+    both = np.concatenate([k, -k])
+    here, there = (cKDTree(np.stack([each.real, each.imag], axis=1)) for each in (k, both))
+    reach = TWIN / size.min()
+    near = here.sparse_distance_matrix(there, reach, output_type="coo_matrix")
+    one, other = near.row, near.col % len(k)
+    alike = near.data < TWIN / np.minimum(size[one], size[other])
+    alike &= (snr[other] > snr[one]) & (group[other] != group[one]) & (group[other] >= 0)
+    twin = np.zeros(len(k), bool)
+    twin[one[alike]] = True
+    return twin
 
 
 def _second_order(k: np.ndarray, radial: np.ndarray, valid: np.ndarray) -> np.ndarray:

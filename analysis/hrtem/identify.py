@@ -26,13 +26,20 @@ TEMPER = 1.5
 """Divides log evidences: the spots of a grain share errors (tilt, bending, a neighbour's spots)
 that the sum over spots takes for independent. Set on phantoms, so that of the answers given with
 more than 0.9 hardly any is wrong."""
+ROW_TEMPER = 1.0
+"""The same for a single spot or row, which shares nothing."""
 FEW = 3.0
 """Weight of the prior that all candidates are as abundant, in grains."""
 ROUNDS = 6
 """Passes until the abundances have settled."""
-STRAYS = 0.3
-"""Probability, before looking, that a single spot or row is no candidate: a sum of others, a
-neighbour's."""
+STRAYS = 0.05
+"""Probability, before looking, that a single spot or row is of no grain of its own: a sum of
+others, a neighbour's."""
+FAINT, DOUBTFUL = np.log(22.0), 0.6
+"""Log of the power over background below which a spot alone is doubtful, and its probability."""
+COPIES = 0.7
+"""Probability that a single spot or row with the k of a stronger one of another grain is none of
+its own: fringes that the lens carried off that grain. Two in three are, on phantoms."""
 STRANGE = 0.5
 """Share of grains of no candidate that have the structure of one, with a cell of another size."""
 CLIMBS = 3
@@ -88,9 +95,11 @@ def identify(
     """
     line = bases(spots)[2]
     ballot = _ballot(spots, line, known, prior, before)
-    found, row = ballot.votes, ballot.group
+    row, stray = ballot.group, _strays(spots, line)
+    found = _doubted(ballot.votes, stray[row], prior.unknown)
     belief = believe(found, prior.grid, strangers=False, climbs=CLIMBS)
-    weights = _weights(found, belief, ~line[row], known, prior.unknown)
+    weights = _weights(found, belief, stray[row], ~line[row], known, prior.unknown)
+    weights *= 1 - _copies(spots, line)[row[found.grain]]
     phases = len(known.phases)
     posterior = np.zeros((len(spots.k), phases + 1))
     share = np.bincount(found.grain * phases + found.phase, weights, found.grains * phases)
@@ -133,7 +142,7 @@ def _votes(
     settings = (known, prior.grid, prior.own, prior.k_max)
     two, one = np.flatnonzero(~line), np.flatnonzero(line)
     zones = votes(_of(spots, two), *settings, prior.unknown, STRANGE)
-    rows = row_votes(_of(spots, one), *settings, max(prior.unknown, STRAYS))
+    rows = row_votes(_of(spots, one), *settings, prior.unknown)
     return joined(zones, rows), np.concatenate([two, one])
 
 
@@ -141,11 +150,36 @@ def _of(spots: Spots, groups: np.ndarray) -> Spots:
     return Spots(*(getattr(spots, name)[groups] for name in Spots.__slots__))
 
 
+def _strays(spots: Spots, line: np.ndarray) -> np.ndarray:
+    """Probability, before looking, that each group belongs to something else."""
+    faint = (spots.valid.sum(axis=1) == 1) & (spots.strength[:, 0] < FAINT)
+    return np.where(line, np.where(faint, DOUBTFUL, STRAYS), 0.0)
+
+
+def _copies(spots: Spots, line: np.ndarray) -> np.ndarray:
+    """Probability that each group is what the lens carried off another grain.
+
+    Such a spot lies where those of grains do, so its place speaks neither for nor against it.
+    """
+    return np.where(line & (spots.twin | ~spots.valid).all(axis=1), COPIES, 0.0)
+
+
+def _doubted(found: Votes, stray: np.ndarray, unknown: float) -> Votes:
+    """The votes where each grain may be `stray`, beside a grain of no candidate."""
+    more = np.log((stray + (1 - stray) * unknown) / unknown)
+    return replace(found, peak=found.peak + np.log1p(-stray)[found.grain], rival=found.rival + more)
+
+
 def _weights(
-    found: Votes, belief: Belief, counted: np.ndarray, known: Candidates, unknown: float
+    found: Votes,
+    belief: Belief,
+    stray: np.ndarray,
+    counted: np.ndarray,
+    known: Candidates,
+    unknown: float,
 ) -> np.ndarray:
     """Posterior probability of each vote, over all answers and with the abundances."""
-    total = np.zeros(len(found))
+    total, temper = np.zeros(len(found)), np.where(counted, TEMPER, ROW_TEMPER)
     prior = np.append(np.full(len(known.phases), (1 - unknown) / len(known.phases)), unknown)
     likely = belief.probability > 0.01
     shares = belief.probability * likely / belief.probability[likely].sum()
@@ -156,12 +190,14 @@ def _weights(
         wide = inverses(inverses(found.precision) + answer.peak.covariance)
         loss = (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(found.precision)[1]) / 2
         gain = found.peak + loss - np.einsum("ni,nij,nj->n", off, wide, off) / 2
-        odds = (gain - found.rival[found.grain]) / TEMPER
-        total += p * _abundant(found, odds, counted, prior)
+        odds = (gain - found.rival[found.grain]) / temper[found.grain]
+        total += p * _abundant(found, odds, stray, counted, prior)
     return total
 
 
-def _abundant(found: Votes, gain: np.ndarray, counted: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def _abundant(
+    found: Votes, gain: np.ndarray, stray: np.ndarray, counted: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
     """Posterior of each vote, given log odds against `unknown` with abundances as in `prior`.
 
     The `counted` grains say what is abundant in the image, each to all others.
@@ -174,9 +210,13 @@ def _abundant(found: Votes, gain: np.ndarray, counted: np.ndarray, prior: np.nda
     likelihood = np.bincount(target, weight, found.grains * phases).reshape(-1, phases)
     likelihood = np.concatenate([likelihood, none[:, None]], axis=1)
     share = likelihood / likelihood.sum(axis=1, keepdims=True)
+    least = np.tile(prior, (found.grains, 1))
+    least[:, -1] = stray + (1 - stray) * prior[-1]
     for _ in range(ROUNDS):
         others = (counts * share).sum(axis=0) - counts * share
-        more = (FEW * prior + others) / (FEW + others.sum(axis=1, keepdims=True)) / prior
+        more = (FEW * prior + others) / (FEW + others.sum(axis=1, keepdims=True))
+        more[:, -1] = stray + (1 - stray) * more[:, -1]
+        more /= least
         share = likelihood * more
         share /= share.sum(axis=1, keepdims=True)
     part = share[:, :-1].ravel()[target] / np.maximum(likelihood[:, :-1].ravel()[target], 1e-300)

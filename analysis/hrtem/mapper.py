@@ -58,8 +58,9 @@ class PhaseMapper:
     """Probability, before looking, that a grain is none of the candidates."""
     label_above: float = 0.5
     """A grain is labelled with a phase whose posterior is at least this, else `unknown`."""
-    label_row_above: float = 0.9
-    """The same for a grain that shows only one row of spots: d alone rarely tells the phase."""
+    label_row_above: float = 0.5
+    """The same for a grain that shows only one row of spots: d alone rarely tells the phase, but
+    with the frame's scale and the phases that its other grains are it often does."""
     map_pixel: float = 0.5
     """Pixel of the maps, nm."""
     temperature: float | None = None

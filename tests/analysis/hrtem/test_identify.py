@@ -260,6 +260,33 @@ def test_what_is_abundant_in_the_image_is_likelier_elsewhere(known: Candidates) 
     assert among.posterior[0, index] > alone.posterior[0, index]
 
 
+def test_a_single_spot_is_named_by_the_other_grains_but_not_where_it_is_a_copy(
+    known: Candidates,
+) -> None:
+    """Spots of Li (110): one of a grain of its own, and what the lens carried off another."""
+    lithium = [zone("Li", (0, 0, 1), n) for n in (0.0, 0.4, 0.8)]
+    light = [power("Li", (0, 0, 1))] * 3
+    own, copy = lithium[0][:1] * np.exp(0.2j), -lithium[1][:1] * 1.004
+    found = weigh([own, copy, *lithium], known, power=[np.ones(1), np.full(1, 0.3), *light])
+    index = known.names.index("Li")
+    assert found.line.tolist() == [True, True, False, False, False]
+    assert found.posterior[0, index] > 0.8
+    assert found.posterior[1, -1] > 0.5
+
+
+def test_a_faint_spot_alone_is_doubtful(known: Candidates) -> None:
+    spots = [zone("Li", (0, 0, 1), 0.3)[:1]]
+    bright, faint = (weigh(spots, known, power=[np.full(1, p)]) for p in (1.0, 0.045))
+    assert faint.posterior[0, -1] > bright.posterior[0, -1]
+
+
+def test_the_twin_of_a_spot_is_of_another_grain_and_weaker() -> None:
+    k = np.array([4.0, -4.05, 4.05, 4.0j])
+    group, snr = np.array([0, 0, 1, 2]), np.array([90.0, 80.0, 70.0, 60.0])
+    spots = gather(k, np.full(4, 0.01), snr, np.full(4, 8.0), group, PRIOR)
+    assert spots.twin[spots.valid].tolist() == [False, False, True, False]
+
+
 def test_the_structure_of_a_candidate_with_another_cell_is_unknown(known: Candidates) -> None:
     """Rock salt, 5 % larger than LiF, beside grains that fix the scale."""
     names, zones = ["Li", "LiOH", "Li2CO3", "Li2O"], [(0, 0, 1), (1, 0, 0), (1, 0, 1), (0, 1, 1)]
