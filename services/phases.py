@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 
 from ..analysis.hrtem.candidates import readings
-from ..analysis.hrtem.library import extended
+from ..analysis.hrtem.library import alike, extended
 from ..stream.errors import FileError
 from ..stream.records import add_record, read_records, remove_record
 from .library import chosen_folder, library, own_folder
@@ -80,7 +81,13 @@ def add(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise FileError(f"{args.file}: {error} (--name)") from error
     path = add_record(folder, name, record)
-    said = summary(name, record, library(folder).sets) | {"own": True}
+    known = library(folder)
+    if same := alike(record, {n: one for n, one in known.records.items() if n != name}):
+        notes.append(
+            f"its spacings are those of {', '.join(same)}: together as candidates they share the "
+            "probability, and neither is named; choose one of them"
+        )
+    said = summary(name, record, known.sets) | {"own": True}
     if args.json:
         say({**said, "notes": notes, "path": str(path)})
         return 0
@@ -126,9 +133,11 @@ def text_of(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise FileError(f"{path}: {path.stat().st_size / 1e6:.0f} MB is too large for a CIF")
-        return path.read_text(encoding="utf-8", errors="replace")
+        data = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path}: can't be read: {error.strerror}") from error
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Windows saves texts
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
 def remove(args: argparse.Namespace) -> int:

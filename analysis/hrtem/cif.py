@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .cif_values import atoms_said, number, text_of
+from .database import places
+from .origin import settled
 from .structures import Site, Structure
 
 EDGES = (1.5, 60.0)
@@ -60,6 +63,7 @@ def read_cif(text: str, block: str | None = None) -> Read:
     sites = _sites(crystal, notes)
     if group is None:
         group, sites = gemmi.find_spacegroup_by_name("P 1"), _spread(crystal, sites)
+    group = settled(crystal, atoms_said(chosen), group, sites, notes)
     if not crystal.cell.is_compatible_with_spacegroup(group):
         raise CifError(f"a cell of {_shown(crystal.cell)} can't have the symmetry {group.xhm()}")
     kelvin = _temperature(chosen, notes)
@@ -137,14 +141,12 @@ def _group(crystal: Any, notes: list[str]) -> Any:
     cell = crystal.cell
     found = gemmi.find_spacegroup_by_name(words or "?", cell.alpha, cell.gamma, prefer="2H")
     if found is None and crystal.spacegroup_number:
-        found = gemmi.find_spacegroup_by_number(crystal.spacegroup_number)
+        found = gemmi.find_spacegroup_bynumber(crystal.spacegroup_number)
     if found is None:
         said = f"{words!r} is no space group" if words else "no space group"
         raise CifError(
             f"{said}, and no symmetry operations in it (_space_group_symop_operation_xyz)"
         )
-    if found.ext in "12" and found.ext:
-        notes.append(f"no symmetry operations in it: origin choice {found.ext} was taken")
     return found
 
 
@@ -188,56 +190,36 @@ def _spread(crystal: Any, sites: Sequence[Site]) -> tuple[Site, ...]:
     import gemmi
 
     operations = gemmi.GroupOps([gemmi.Op(text) for text in crystal.symops])
-    found: dict[tuple[object, ...], Site] = {}
-    for element, x, y, z, *share in sites:
-        for operation in operations:
-            a, b, c = (n % 1.0 for n in operation.apply_to_xyz((x, y, z)))
-            key = (element, *(round(n, 3) % 1 for n in (a, b, c)))
-            site = (element, a, b, c, share[0]) if share else (element, a, b, c)
-            found.setdefault(key, site)
-    return tuple(found.values())
+    return tuple(
+        (element, a, b, c, *share)  # type: ignore[misc]
+        for element, x, y, z, *share in sites
+        for a, b, c in places((x, y, z), operations, crystal.cell.parameters)
+    )
 
 
 def _temperature(block: Any, notes: list[str]) -> float:
     for tag in ("_cell_measurement_temperature", "_diffrn_ambient_temperature"):
-        kelvin = _number(block, tag)
+        kelvin = number(block, tag)
         if kelvin is not None and 1 <= kelvin <= 3000:
             return kelvin
     notes.append(f"it says no temperature: {ROOM:g} K was taken")
     return ROOM
 
 
-def _number(block: Any, tag: str) -> float | None:
-    import gemmi
-
-    text = block.find_value(tag)
-    value = gemmi.cif.as_number(text) if text else math.nan
-    return value if math.isfinite(value) else None
-
-
-def _text(block: Any, *tags: str) -> str:
-    import gemmi
-
-    for tag in tags:
-        if (value := block.find_value(tag)) and value not in ("?", "."):
-            return " ".join(gemmi.cif.as_string(value).split())
-    return ""
-
-
 def _formula(block: Any) -> str:
-    return _text(block, "_chemical_formula_sum").replace(" ", "") or block.name
+    return text_of(block, "_chemical_formula_sum").replace(" ", "") or block.name
 
 
 def _source(block: Any) -> str:
     """Where it is from, in the words of the CIF."""
-    journal = _text(
+    journal = text_of(
         block, "_journal_name_full", "_citation_journal_full", "_citation_journal_abbrev"
     )
     volume, year = (
-        _text(block, f"_journal_{key}", f"_citation_{other}")
+        text_of(block, f"_journal_{key}", f"_citation_{other}")
         for key, other in (("volume", "journal_volume"), ("year", "year"))
     )
-    page = _text(block, "_journal_page_first", "_citation_page_first")
+    page = text_of(block, "_journal_page_first", "_citation_page_first")
     paper = " ".join(filter(None, (journal, volume, f"({year})" if year else "", page)))
     codes = [
         f"{name} {code}"
@@ -246,6 +228,6 @@ def _source(block: Any) -> str:
             ("ICSD", "_database_code_ICSD"),
             ("AMCSD", "_database_code_amcsd"),
         )
-        if (code := _text(block, tag))
+        if (code := text_of(block, tag))
     ]
     return "; ".join([*([paper] if paper else []), *codes])

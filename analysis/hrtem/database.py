@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .structures import STRUCTURES, Structure
 
@@ -23,6 +26,9 @@ D_MIN = 0.9
 """Smallest d-spacing listed, angstrom."""
 U_ISO = 0.01
 """Isotropic mean square displacement, square angstrom."""
+SAME = 0.15
+"""Images of an atom that are nearer than this are one, angstrom: less than split sites are apart,
+more than coordinates of two digits are off."""
 WEAKEST = 1e-4
 """Reflections with a smaller fraction of the strongest |F| are extinct and left out."""
 
@@ -73,17 +79,32 @@ def _unit_cell(structure: Structure, group: Any) -> list[Atom]:
     """All atoms of one cell, special positions counted once."""
     atoms: list[Atom] = []
     for element, x, y, z, *share in structure.sites:
-        seen: list[tuple[float, ...]] = []
-        for operation in group.operations():
-            image = tuple(n % 1.0 for n in operation.apply_to_xyz((x, y, z)))
-            if all(_apart(image, other) for other in seen):
-                seen.append(image)
-        atoms += [(element, image, share[0] if share else 1.0) for image in seen]
+        images = places((x, y, z), group.operations(), structure.cell)
+        atoms += [(element, image, share[0] if share else 1.0) for image in images]
     return atoms
 
 
-def _apart(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return max(abs((p - q + 0.5) % 1.0 - 0.5) for p, q in zip(one, other, strict=True)) > 1e-3
+def places(
+    place: Sequence[float], operations: Any, cell: Sequence[float]
+) -> list[tuple[float, ...]]:
+    """Where gemmi's `operations` take one atom in a cell (angstrom, degrees).
+
+    Images within SAME of each other are one atom on a special position, whose place was rounded
+    (0.333 for a third): it is where they are on average.
+    """
+    import gemmi
+
+    metric = np.array(gemmi.UnitCell(*cell).orth.mat.tolist())
+    images = np.array([operation.apply_to_xyz(list(place)) for operation in operations]) % 1.0
+    found = []
+    left = np.ones(len(images), bool)
+    while left.any():
+        first = images[left][0]
+        off = (images - first + 0.5) % 1.0 - 0.5
+        same = left & (np.linalg.norm(off @ metric.T, axis=1) < SAME)
+        found.append(tuple(((first + off[same].mean(axis=0)) % 1.0).tolist()))
+        left &= ~same
+    return found
 
 
 def _rotations(group: Any) -> list[list[list[int]]]:

@@ -30,6 +30,10 @@ TAKEN = ("all", "vacuum", "amorphous", "unknown")
 """Words that name no phase and no set."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+()\[\]-]{0,39}")
 """Names of phases and sets: they stand in lists with blanks and commas between them."""
+ALIKE = 0.005
+"""Relative difference of spacings that no image tells."""
+STRONG = 0.3
+"""Reflections of this part of the strongest one tell phases."""
 KEYS = ("space_group", "cell", "source", "T_K", "expansion_per_K", "rotations", "reflections")
 
 
@@ -96,6 +100,23 @@ def extended(own: Mapping[str, Mapping[str, Any]]) -> Library:
     text = json.dumps([base.sha256, own], sort_keys=True, default=dict).encode()
     digest = hashlib.sha256(text).hexdigest()
     return Library({**base.records, **own}, sets, digest, tuple(own))
+
+
+def alike(record: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of those phases whose strong reflections have the same spacings, within ALIKE."""
+    own = _spacings(record)
+    found = []
+    for name, other in others.items():
+        its = _spacings(other)
+        if len(its) == len(own) and all(
+            abs(a / b - 1) < ALIKE for a, b in zip(own, its, strict=True)
+        ):
+            found.append(name)
+    return found
+
+
+def _spacings(record: Mapping[str, Any]) -> list[float]:
+    return [row["d_A"] for row in record["reflections"] if row["F_rel"] > STRONG]
 
 
 def _check_name(name: str, taken: tuple[str, ...]) -> None:

@@ -66,6 +66,25 @@ def test_a_phase_is_added_listed_shown_and_removed(
     assert said(capsys, "list") == before
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_cif_may_be_saved_by_windows(
+    folder: Path, cif: Path, encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = cif.read_text().replace("\n", "\r\n")
+    cif.write_bytes(text.encode(encoding))
+    assert said(capsys, "add", str(cif))["name"] == "AgCl"
+
+
+def test_a_phase_that_is_there_under_another_name_is_told(
+    folder: Path, cif: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two candidates of one structure share the probability, and none is named."""
+    assert not said(capsys, "add", str(cif))["notes"]
+    cif.write_text(ROCK_SALT)
+    notes = said(capsys, "add", str(cif), "--name", "villiaumite")["notes"]
+    assert "its spacings are those of NaF" in notes[0]
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

@@ -103,6 +103,67 @@ def test_one_block_with_atoms_is_found_among_others_and_two_must_be_chosen_from(
         read_cif(two, "third")
 
 
+GRAPHITE = """data_graphite
+_chemical_formula_sum 'C'
+_cell_length_a 2.4612
+_cell_length_b 2.4612
+_cell_length_c 6.7079
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_symmetry_space_group_name_H-M 'P 63/m m c'
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+C1 0 0 0.25
+C2 0.333 0.667 0.25
+"""
+
+
+def test_a_third_may_be_written_with_three_digits() -> None:
+    """Images of an atom on a special position are one atom, at the place they share."""
+    exact = record(read_cif(GRAPHITE.replace("0.333 0.667", "0.33333333 0.66666667")).structure)
+    rounded = record(read_cif(GRAPHITE).structure)
+    assert rounded["density_g_cm3"] == exact["density_g_cm3"] == pytest.approx(2.27, rel=0.01)
+    assert rounded["reflections"] == exact["reflections"]
+
+
+SILICON = """data_Si
+_chemical_formula_sum 'Si'
+_cell_length_a 5.4309
+_cell_length_b 5.4309
+_cell_length_c 5.4309
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F d -3 m'
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Si1 0 0 0
+"""
+
+
+def test_of_two_origins_that_is_taken_by_which_the_cell_holds_what_the_cif_says() -> None:
+    read = read_cif(SILICON + "_cell_formula_units_Z 8\n")
+    assert read.structure.space_group == "F d -3 m:1"
+    assert record(read.structure)["reflections"] == shipped().records["Si"]["reflections"]
+    assert any("its cell then holds 16 atoms, else 8" in note for note in read_cif(SILICON).notes)
+
+
+def test_a_cell_that_holds_other_than_formula_and_z_say_is_told() -> None:
+    """The formula may be that of the whole cell, and hydrogen may be left out."""
+    for formula in ("Na1 F1", "Na4 F4", "Na1 F1 H2"):
+        text = ROCK_SALT.replace("'Na1 F1'", f"'{formula}'") + "_cell_formula_units_Z 4\n"
+        assert read_cif(text).notes == ()
+    half = ROCK_SALT.replace("'F m -3 m'", "'P 1'") + "_cell_formula_units_Z 4\n"
+    assert "holds 2 atoms beside H, by formula and Z it is 8" in read_cif(half).notes[0]
+
+
 ATOMS = "Na1 Na1+ 0 0 0 1\nF1 F1- 0.5 0.5 0.5 1\n"
 
 
