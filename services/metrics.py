@@ -66,9 +66,15 @@ class Metrics:
             buckets=LATENCY,
             registry=registry,
         )
+        self.cut = Counter(
+            "beamside_viewer_cut_total",
+            "Clients of the page that did not take their answers, and were cut.",
+            registry=registry,
+        )
         self._gauges(registry)
         self._seen: dict[tuple[str, ...], float] = {}
         self._bytes = 0.0
+        self._cut = 0
         self._run: tuple[str, str] | None = None
         self._labels: dict[str, set[str]] = {}
 
@@ -135,6 +141,11 @@ class Metrics:
         seconds = result.seconds
         if seconds > 0:
             self.duration.labels(self._label("stage", result.analysis)).observe(seconds)
+
+    def count_cut(self, count: int) -> None:
+        """Count how many clients of the page were cut so far."""
+        self.cut.inc(count - self._cut)
+        self._cut = count
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

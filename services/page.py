@@ -60,7 +60,8 @@ async def _serve(plan: Plan, life: Life) -> int:
             steer=desk.asking("steering"),
             choose=desk.asking("choice"),
             analysis=whole.analysis if whole.analysis.workers else None,
-        )
+        ),
+        clients=state.clients,
     )
     await server.start(listening_socket(settings.host, plan.page_port))
     tasks = [

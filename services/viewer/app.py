@@ -74,6 +74,7 @@ def create_app(
 
     async def figures(request: Request) -> Response:
         del request
+        state.metrics.count_cut(state.clients.cut)
         return Response(state.metrics.text(), media_type=metrics.CONTENT_TYPE)
 
     async def about(request: Request) -> Response:

@@ -70,6 +70,11 @@ class Health:
             "alarms": list(status.get("alarms") or ()),
             "events": list((status.get("choices") or {}).get("events") or ()),
             "viewers": state.viewers,
+            "clients": {
+                "connections": state.clients.count,
+                "waiting_bytes": state.clients.nbytes,
+                "cut": state.clients.cut,
+            },
             "memory": {
                 "bytes": state.frames.nbytes + state.results.nbytes,
                 "limit_bytes": state.memory,

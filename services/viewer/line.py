@@ -144,8 +144,9 @@ class _Page:
             body = await self._news(ask)
         self.sending = True
         try:
-            for at in range(0, len(body), PIECE):
-                await self.socket.send_bytes(body[at : at + PIECE])
+            with self.state.clients.holding(self.socket.client, body):
+                for at in range(0, len(body), PIECE):
+                    await self.socket.send_bytes(body[at : at + PIECE])
         except (RuntimeError, WebSocketDisconnect):  # it went meanwhile
             return
         finally:

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..ports import listening_socket
+from .clients import Clients
 
 
 class _Quiet(uvicorn.Server):
@@ -24,12 +25,20 @@ class _Quiet(uvicorn.Server):
 class Server:
     """Serve `app` at `host:port`; port 0 takes a free one."""
 
-    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clients: Clients | None = None,
+    ) -> None:
         self.host = host
         self.port = port
+        self.clients = clients or Clients()
         self._server = _Quiet(
             uvicorn.Config(
-                app,
+                self.clients.paced(app),
                 ws="websockets-sansio",
                 ws_max_size=1 << 16,
                 ws_per_message_deflate=False,  # pictures shrink little and cost much
@@ -42,6 +51,7 @@ class Server:
             )
         )
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self, bound: socket.socket | None = None) -> int:
         """Begin to serve, on `bound` if given; the port. OSError if the address is taken."""
@@ -53,6 +63,8 @@ class Server:
                 await self._task
                 raise OSError(f"the web server at {self.host}:{self.port} stopped at once")
             await asyncio.sleep(0.01)
+        there = self._server.server_state.connections
+        self._watch = asyncio.create_task(self.clients.watch(lambda: tuple(there)))
         return self.port
 
     async def stop(self) -> None:
@@ -60,3 +72,6 @@ class Server:
         if self._task is not None:
             self._server.should_exit = True
             await self._task
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)

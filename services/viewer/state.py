@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from ...stream.messages import Frame, Result, RunStart, RunStop
 from ..metrics import Metrics
+from .clients import Clients
 
 T = TypeVar("T")
 M = TypeVar("M", Frame, Result)
@@ -112,6 +113,8 @@ class ViewState:
         self.stop: RunStop | None = None
         self.run: RunKey | None = None
         self.viewers = 0
+        self.clients = Clients()
+        """Who is connected to the server of this state."""
         self.grown: dict[str, Held[Result]] = {}
         """The newest of what grows over a run, by its analysis."""
         self._calibrations: OrderedDict[RunKey, Mapping[str, Any]] = OrderedDict()
