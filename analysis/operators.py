@@ -11,6 +11,10 @@ image in the batch. Classes are integers with CF `flag_values` and `flag_meaning
 are called `<name>_sigma`. Numbers that came with the frames (`stage_y`, `stage_x`, `defocus`, ...)
 are coordinates along `frame` of what travels; the service puts them there.
 
+It may have a method `prepare()`: a process that analyses calls it once, before it says that it is
+ready. What is slow the first time (imports, tables, compiling) is done there and not while the
+first frame waits; if it fails, that is logged, and the frames are analysed all the same.
+
 *Per run*: an analysis may say what grows over a run. Its method
 
     def over_run(self, calibration: Calibration) -> Mapping[str, RunOperator]
@@ -173,6 +177,13 @@ def load(
         given = {key: make() for key, make in (gifts or {}).items() if key in marked}
     operator: Operator = kind(**settings, **given)
     return operator
+
+
+def prepare(operator: Operator) -> None:
+    """Let `operator` do what is slow the first time, if it has a method for that."""
+    asked = getattr(operator, "prepare", None)
+    if callable(asked):
+        asked()
 
 
 def over_run(operator: Operator, calibration: Calibration) -> dict[str, RunOperator]:

@@ -37,6 +37,7 @@ def run(plan: Plan, life: Life, name: str) -> int:
     """Analyse what the desk hands out, until it says bye."""
     settings = plan.parsed().analysis
     operator = operators.load(settings.name, settings.settings, gifts(settings.phases))
+    warm(operator)
     desk = DeskReader(plan.desk, "analysis", name, 2 * settings.batch_size)
     processor = Processor(settings, operator, desk)
     # a signal alone does not end it: ingest lets it finish first, then says bye
@@ -44,6 +45,14 @@ def run(plan: Plan, life: Life, name: str) -> int:
         processor.step()
     desk.close()
     return 0
+
+
+def warm(operator: Operator) -> None:
+    """Have done what is slow the first time; a plug-in that fails there may still analyse."""
+    try:
+        operators.prepare(operator)
+    except Exception:
+        log.warning("the analysis could not be prepared", exc_info=True)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from .frame import Found, Limits, analyse
 from .library import Library, shipped
 from .pixels import clean
 from .ratios import by_ratios
+from .rehearsal import rehearsal
 from .sampling import SMALLEST, k_limits, window_of
 from .selfcal import SelfCalibration
 from .session import SessionMap
@@ -152,6 +153,11 @@ class PhaseMapper:
             temperature=self._kelvin(calibration),
             library=self.library,
         )
+
+    def prepare(self) -> None:
+        """Analyse a small image, so that the first frame finds modules and tables in memory."""
+        images, pixel = rehearsal(self.k_min, self.k_max)
+        self(images, Calibration(pixel_size=(pixel, pixel)))
 
     def over_run(self, calibration: Calibration) -> Mapping[str, RunOperator]:
         """What grows over a run whose pixels have a size.

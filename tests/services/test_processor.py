@@ -11,7 +11,7 @@ import xarray as xr
 from beamside.analysis.operators import AnalysisError, Calibration
 from beamside.services.pixels import calibration_of
 from beamside.services.pixels import corrected as with_correction
-from beamside.services.processor import Processor
+from beamside.services.processor import Processor, warm
 from beamside.services.reader import Accepted, Handed, Unreadable
 from beamside.services.settings import AnalysisSettings
 from beamside.stream import wire
@@ -78,6 +78,22 @@ def test_whatever_a_plug_in_gives_costs_only_its_own_result(value: int) -> None:
     assert results[0].error
     assert results[0].provenance["failure"] in ("not_valid", "failed")
     assert results[1].error is None
+
+
+def test_what_is_slow_the_first_time_is_done_before_and_may_fail() -> None:
+    asked = []
+
+    class Slow:
+        def __call__(self, images: np.ndarray, calibration: Calibration) -> xr.Dataset:
+            raise AssertionError
+
+        def prepare(self) -> None:
+            asked.append("prepare")
+            raise RuntimeError("no such table")
+
+    warm(Slow())
+    warm(mean)
+    assert asked == ["prepare"]
 
 
 def test_a_result_that_is_a_view_of_its_images_keeps_them() -> None:

@@ -407,3 +407,15 @@ def test_an_unknown_candidate_is_refused_with_the_ones_there_are() -> None:
 def test_it_is_found_by_name_with_settings() -> None:
     mapper = load("hrtem", {"candidates": "oxides", "false_alarms": 0.01})
     assert mapper == PhaseMapper(candidates="oxides", false_alarms=0.01)
+
+
+@pytest.mark.parametrize("k_max", [4.0, 8.3])
+def test_what_is_analysed_before_the_first_frame_holds_a_grain(
+    k_max: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[xr.Dataset] = []
+    call = PhaseMapper.__call__
+    monkeypatch.setattr(PhaseMapper, "__call__", lambda *a: said.append(call(*a)) or said[-1])
+    PhaseMapper(k_max=k_max).prepare()
+    assert said[0].sizes["spot"] >= 2
+    assert said[0].sizes["grain"] == 1
