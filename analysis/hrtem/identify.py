@@ -21,8 +21,9 @@ from .selfcal_doubt import Belief, believe
 from .selfcal_readings import Readings
 from .selfcal_rows import in_row, joined, row_votes
 from .selfcal_votes import Votes, read, votes
+from .strangers import strangers
 
-TEMPER = 1.5
+TEMPER = 1.25
 """Divides log evidences: the spots of a grain share errors (tilt, bending, a neighbour's spots)
 that the sum over spots takes for independent. Set on phantoms, so that of the answers given with
 more than 0.9 hardly any is wrong."""
@@ -104,6 +105,10 @@ def identify(
     posterior = np.zeros((len(spots.k), phases + 1))
     share = np.bincount(found.grain * phases + found.phase, weights, found.grains * phases)
     posterior[row, :-1] = share.reshape(-1, phases)
+    none = float((1 - posterior[~line, :-1].sum(axis=1)).sum())
+    odds = STRANGE * (FEW * prior.unknown + none) / (FEW * (1 - prior.unknown))
+    another = strangers(found, belief.answers[0].peak.at, prior.grid, phases, odds)
+    posterior[:, :-1] *= 1 - another
     posterior[:, -1] = 1 - posterior[:, :-1].sum(axis=1)
     said = _described(spots, line, known, prior, found, row, weights, posterior, belief)
     return replace(said, ballot=ballot)

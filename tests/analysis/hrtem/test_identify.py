@@ -260,6 +260,31 @@ def test_what_is_abundant_in_the_image_is_likelier_elsewhere(known: Candidates) 
     assert among.posterior[0, index] > alone.posterior[0, index]
 
 
+def test_grains_of_an_unlisted_phase_do_not_confirm_each_other(known: Candidates) -> None:
+    """Na2O has the structure of Li2S, 3 % smaller: with nothing else that fits, it is no Li2S."""
+    zones = ((0, 1, 1), (0, 0, 1), (1, 1, 2), (1, 1, 1))
+    groups = [zone("Na2O", uvw, n) for n, uvw in enumerate(zones)]
+    light = [power("Na2O", uvw) for uvw in zones]
+    turned = zone("Li", (0, 0, 1), 0.5)
+    nothing = [turned.real * size + 1.17j * turned.imag * size for size in (0.71, 0.83, 1.31)]
+    prior = Prior(0.02, 0.004, 0.002, 0.1, 8.3)
+    found = weigh([*groups, *nothing], known, prior, 0.003, [*light, *[power("Li", (0, 0, 1))] * 3])
+    assert (found.posterior[:4, known.names.index("Li2S")] < 0.9).all()
+
+
+def test_the_scale_that_others_give_tells_a_listed_phase_from_one_of_its_structure(
+    known: Candidates,
+) -> None:
+    zones = ((0, 1, 1), (0, 0, 1), (1, 1, 2))
+    groups = [zone("Li2S", uvw, n) for n, uvw in enumerate(zones)]
+    light = [power("Li2S", uvw) for uvw in zones]
+    others = [zone("Li", (0, 0, 1), 0.2), zone("LiOH", (1, 0, 0), 0.6), zone("Cu", (0, 1, 1), 1.3)]
+    shine = [power("Li", (0, 0, 1)), power("LiOH", (1, 0, 0)), power("Cu", (0, 1, 1))]
+    prior = Prior(0.02, 0.004, 0.002, 0.1, 8.3)
+    found = weigh([*groups, *others], known, prior, 0.003, [*light, *shine])
+    assert (found.posterior[:3, known.names.index("Li2S")] > 0.9).all()
+
+
 def test_a_single_spot_is_named_by_the_other_grains_but_not_where_it_is_a_copy(
     known: Candidates,
 ) -> None:
