@@ -24,6 +24,8 @@ HALF_LIFE = np.log(2.0)
 """Median of an exponential distribution of mean 1."""
 SPREAD = 0.7670
 """Median absolute deviation of its logarithm."""
+WHITE, STEP = 100.0, 30.0
+"""Grey levels that are about 1 to the network, of a picture and of its contrast."""
 
 
 def encode(
@@ -48,6 +50,33 @@ def encode(
     kx = (np.arange(padded[1]) - MARGIN)[None, :]
     result[:, 3] = np.hypot(ky, kx) / (height / 2)
     return result
+
+
+def encode_pictures(pictures: np.ndarray) -> np.ndarray:
+    """Encode 8-bit `pictures` [picture, y, x] of spectra: float32 [picture, CHANNELS, y, x].
+
+    As `encode`, with what the eye sees in place of the neighbours: the picture itself, and how far
+    it lies over the middle of its ring, both with the two halves of k averaged.
+    """
+    z = from_display(pictures)
+    result = encode(z)
+    half = mirrored_mean(pictures)
+    ring = ring_of(*half.shape[1:])
+    middle = np.zeros_like(half)
+    for number in range(int(ring.max()) + 1):
+        middle[:, ring == number] = np.median(half[:, ring == number], axis=1, keepdims=True)
+    height, width = z.shape[1], z.shape[2] + MARGIN
+    for n, values in ((1, half / WHITE), (2, (half - middle) / STEP)):
+        result[:, n, :height, :width] = unfold(np.asarray(values, np.float32))
+    return result
+
+
+def mirrored_mean(pictures: np.ndarray) -> np.ndarray:
+    """Mean of both halves of `pictures`, k = 0 at n // 2: [picture, ky, kx >= 0] in fft order."""
+    whole = np.fft.ifftshift(np.asarray(pictures, np.float32), axes=(1, 2))
+    flipped = whole[:, -np.arange(whole.shape[1]) % whole.shape[1]]
+    flipped = flipped[:, :, -np.arange(whole.shape[2]) % whole.shape[2]]
+    return np.asarray((0.5 * (whole + flipped))[:, :, : whole.shape[2] // 2])
 
 
 def logs(z: np.ndarray) -> np.ndarray:
@@ -96,11 +125,7 @@ def from_display(pictures: np.ndarray) -> np.ndarray:
     linear in its logarithm over a ring (log, 8 bits, moderate gamma): each ring is shifted and
     scaled until its median and spread are those of noise.
     """
-    pictures = np.asarray(pictures, np.float32)
-    whole = np.fft.ifftshift(pictures, axes=(1, 2))
-    flipped = whole[:, -np.arange(whole.shape[1]) % whole.shape[1]]
-    flipped = flipped[:, :, -np.arange(whole.shape[2]) % whole.shape[2]]
-    half = (0.5 * (whole + flipped))[:, :, : whole.shape[2] // 2]
+    half = mirrored_mean(pictures)
     ring = ring_of(half.shape[1], half.shape[2])
     result = np.zeros_like(half)
     for number in range(2, int(min(half.shape[1] / 2, half.shape[2]))):

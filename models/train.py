@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .phantoms.spectra import GENERATOR, Samples, displays, tiles
+from .phantoms import shown, spectra
+from .phantoms.labels import Samples
 from .unet import UNet, parameters, predict
 
 FEWEST = 4
@@ -28,6 +29,9 @@ EMPHASIS = 3.0
 """Weight of a spot's pixel beside any other."""
 CLIP = 1.0
 """Largest norm of a gradient."""
+TASKS = {"spectra": ("tiles", "pictures"), "pictures": ("pictures",)}
+"""What each task learns from."""
+GENERATORS = {"spectra": spectra.GENERATOR, "pictures": shown.GENERATOR}
 STREAMS = {"train": 0, "validate": 1}
 """Seeds of both never meet."""
 
@@ -48,11 +52,16 @@ class Recipe:
     width: int = 16
     """Channels of the finest level."""
     seed: int = 1
+    task: str = "spectra"
+    """spectra: what can be told from noise; pictures: what a person would mark in pictures alone,
+    where fields and tiles have no meaning."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that train nothing; ValueError says what is allowed."""
         if self.steps < FEWEST:
             raise ValueError(f"steps must be at least {FEWEST}, not {self.steps}")
+        if self.task not in TASKS:
+            raise ValueError(f"task is {' or '.join(TASKS)}, not {self.task!r}")
         for name in ("fields", "tiles", "pictures", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -60,7 +69,8 @@ class Recipe:
     @property
     def samples(self) -> int:
         """How many spectra are seen in all; none twice."""
-        return self.steps * (self.fields * self.tiles + self.pictures)
+        tiles = self.fields * self.tiles if "tiles" in TASKS[self.task] else 0
+        return self.steps * (tiles + self.pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +119,15 @@ def train(recipe: Recipe, progress: Progress | None = None) -> Trained:
     return Trained(net, curve, metrics, time.process_time() - started)
 
 
-def draw(recipe: Recipe, step: int, stream: str = "train") -> tuple[Samples, Samples]:
-    """Make what one step learns from: tiles, and pictures."""
+def draw(recipe: Recipe, step: int, stream: str = "train") -> tuple[Samples, ...]:
+    """Make what one step learns from: what TASKS names."""
     rng = np.random.default_rng([recipe.seed, STREAMS[stream], step])
-    return tiles(rng, recipe.fields, recipe.tiles), displays(rng, recipe.pictures)
+    if recipe.task == "pictures":
+        return (shown.marked(rng, recipe.pictures),)
+    return (
+        spectra.tiles(rng, recipe.fields, recipe.tiles),
+        spectra.displays(rng, recipe.pictures),
+    )
 
 
 def _learn(net: UNet, samples: Samples) -> float:
@@ -128,11 +143,11 @@ def _learn(net: UNet, samples: Samples) -> float:
 
 
 def validate(net: UNet, recipe: Recipe, steps: int) -> dict[str, Any]:
-    """Average precision over pixels of tiles and pictures that were not learned from."""
+    """Average precision over pixels of spectra that were not learned from."""
     parts = [draw(recipe, step, "validate") for step in range(steps)]
     return {
         name: {"average_precision": round(_average_precision(net, [p[n] for p in parts]), 4)}
-        for n, name in enumerate(("tiles", "pictures"))
+        for n, name in enumerate(TASKS[recipe.task])
     }
 
 
@@ -147,4 +162,7 @@ def _average_precision(net: UNet, samples: list[Samples]) -> float:
 
 def described(recipe: Recipe) -> dict[str, Any]:
     """Put into words what decides the weights."""
-    return {"generator": GENERATOR, **asdict(recipe), "samples": recipe.samples}
+    facts = asdict(recipe)
+    if recipe.task == "pictures":
+        facts = {name: facts[name] for name in facts if name not in ("fields", "tiles")}
+    return {"generator": GENERATORS[recipe.task], **facts, "samples": recipe.samples}

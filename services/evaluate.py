@@ -29,20 +29,7 @@ def command(args: argparse.Namespace) -> int:
         settings |= assignment(f"analysis.{text}")["analysis"]
     if bool(args.truth) == (args.packings is not None):
         raise ValueError("give files with truth, or for particles --packings N")
-    if args.packings is not None:
-        if args.analysis != "particles":
-            raise ValueError(
-                "--packings are of particles: beamside evaluate particles --packings N"
-            )
-        from .evaluate_packings import evaluate as evaluate_packings
-
-        result = evaluate_packings(args.packings, settings)
-    elif args.analysis == "particles":
-        from .evaluate_particles import evaluate as evaluate_particles
-
-        result = evaluate_particles(args.truth, settings)
-    else:
-        result = evaluate(args.truth, settings)
+    result = _scores(args, settings)
     if args.out:
         command = "beamside " + " ".join(sys.argv[1:])
         day = f"{datetime.now(UTC):%Y-%m-%d}"
@@ -51,6 +38,26 @@ def command(args: argparse.Namespace) -> int:
     said = json.dumps(result, allow_nan=False) if args.json else table(result)
     sys.stdout.write(said + "\n")
     return 0
+
+
+def _scores(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    if args.packings is not None:
+        if args.analysis != "particles":
+            raise ValueError(
+                "--packings are of particles: beamside evaluate particles --packings N"
+            )
+        from .evaluate_packings import evaluate as evaluate_packings
+
+        return evaluate_packings(args.packings, settings)
+    if args.analysis == "spectra":
+        from .evaluate_spectra import evaluate as evaluate_spectra
+
+        return evaluate_spectra(args.truth, settings)
+    if args.analysis == "particles":
+        from .evaluate_particles import evaluate as evaluate_particles
+
+        return evaluate_particles(args.truth, settings)
+    return evaluate(args.truth, settings)
 
 
 def evaluate(

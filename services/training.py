@@ -14,7 +14,9 @@ import numpy as np
 from ..models.weights import Card, WeightsError, load, save, write_card
 from .evaluate import read
 
-STEPS = 1300
+STEPS = {"hrtem-unet": 1300, "hrtem-pictures": 1500}
+PICTURES = 24
+"""hrtem-pictures: new pictures for each step."""
 QUICK = {"steps": 30, "fields": 2, "tiles": 4, "pictures": 3}
 """To try the machinery: half a minute at most; such a network finds little."""
 NULLS = 40
@@ -22,6 +24,10 @@ NULLS = 40
 FIRST_NULL = 70_000
 """Seed of the first; those of evaluations lie elsewhere."""
 PICTURE = 64
+TASKS = {
+    "spectra": "spots in HRTEM power spectra",
+    "pictures": "spots that a person would mark in pictures of power spectra",
+}
 CLEAR = "\r\x1b[K"
 
 
@@ -29,8 +35,12 @@ def command(args: argparse.Namespace) -> int:
     """Train, write weights and card, calibrate if images with truth are given; print the card."""
     if args.network == "nmc-stardist":
         return _particles(args)
-    numbers: dict[str, int] = QUICK if args.quick else {"steps": args.steps or STEPS}
-    if args.samples is not None:
+    numbers: dict[str, Any] = QUICK if args.quick else {"steps": args.steps or STEPS[args.network]}
+    if args.network == "hrtem-pictures":
+        numbers = {"pictures": PICTURES, **numbers, "task": "pictures"}
+        if args.samples is not None:
+            numbers["pictures"] = max(1, args.samples // numbers["steps"])
+    elif args.samples is not None:
         per_step = max(4, args.samples // numbers["steps"])
         numbers = {**numbers, "tiles": 6, "fields": max(1, per_step // 8)}
         numbers["pictures"] = max(1, per_step // 4)
@@ -58,7 +68,7 @@ def _particles(args: argparse.Namespace) -> int:
         ) from error
 
 
-def trained(name: str, out: Path, *, seed: int, quiet: bool = False, **numbers: int) -> Card:
+def trained(name: str, out: Path, *, seed: int, quiet: bool = False, **numbers: Any) -> Card:
     """Train the network `name` and write `name.safetensors` and `name.json` into `out`."""
     import torch
 
@@ -69,7 +79,7 @@ def trained(name: str, out: Path, *, seed: int, quiet: bool = False, **numbers: 
     if not quiet:
         sys.stderr.write("\n")
     facts = {
-        "task": "spots in HRTEM power spectra",
+        "task": TASKS[recipe.task],
         "trained_on": "generated spectra only: no real image, no phantom of the evaluations",
         "recipe": described(recipe),
         "reproducible": "the same seed gives the same weights on the same machine with as many "
@@ -100,17 +110,23 @@ def calibrated(name: str, folder: Path, files: Sequence[Path], nulls: int = NULL
     net, card = load(name, folder)
     judge = Network(net, card)
     images = [read(path) for path in files]
+    if card.facts["recipe"].get("task") == "pictures":
+        above, f1 = _pictures(images, judge)
+        return _kept(card, {"picture_threshold": above, "picture_f1": f1}, files, name, folder)
     crystals = [judged(clean(image)[0], true, judge) for image, true in images]
     empty = [judged(clean(image)[0], true, judge) for image, true in _empty(nulls)]
     numbers = calibration(crystals, empty)
-    numbers["picture_threshold"], numbers["picture_f1"] = _pictures(images, judge)
+    seeds = f"{nulls} varied phantoms without crystals from seed {FIRST_NULL}"
+    return _kept(card, numbers, files, name, folder, nulls=seeds)
+
+
+def _kept(
+    card: Card, numbers: dict[str, float], files: Sequence[Path], name: str, folder: Path, **on: str
+) -> Card:
     facts = {
         **card.facts,
         "calibration": {key: round(value, 5) for key, value in numbers.items()},
-        "calibrated_on": {
-            "images": [path.name for path in files],
-            "nulls": f"{nulls} varied phantoms without crystals from seed {FIRST_NULL}",
-        },
+        "calibrated_on": {"images": [path.name for path in files], **on},
     }
     write_card(Card(facts), name, folder)
     return Card(facts)
@@ -129,8 +145,9 @@ def _empty(many: int) -> Iterator[tuple[Any, Any]]:
 
 def _pictures(images: Sequence[tuple[Any, Any]], judge: Any) -> tuple[float, float]:
     """Threshold and F1 on pictures of the spectra of parts of images with truth."""
+    from ..analysis.hrtem.marks import picture_logits
     from ..analysis.hrtem.pictures import pictures_with_truth
-    from ..analysis.hrtem.score_network import best_threshold, picture_logits
+    from ..analysis.hrtem.score_pictures import best_threshold
 
     shown, places = pictures_with_truth(images, PICTURE)
     return best_threshold(list(picture_logits(shown, judge)), places)

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .score_network import CENTRE, picture_of
+from ...models.phantoms.shown import ANNULUS, VISIBLE
+from .marks import CENTRE, REACH
 from .truth import Truth, halves, sums
 
 SIZES = (128, 256)
 """Edges in pixels of the parts whose spectra are shown."""
 SHARE = 0.03
 """Of a part that a grain must fill for its spots to be expected."""
-VISIBLE = 7.0
-"""Power over that of its ring, and of its surroundings, from which a spot is there to be seen: on
-the streak of a stronger spot it is not."""
-ANNULUS = (2.5, 5.0)
-"""Bins around a spot that are its surroundings."""
 
 
 def pictures_with_truth(
@@ -25,7 +21,8 @@ def pictures_with_truth(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Show the spectra of parts of images: uint8 [picture, y, x] and the places (y, x) of spots.
 
-    The parts that hold no grain to speak of are shown as well: their truth is empty.
+    The parts that hold no grain to speak of are shown as well: their truth is empty. A spot counts
+    where it catches the eye (VISIBLE), as in the pictures that the network learns from.
     """
     shown, places = [], []
     for image, true in images:
@@ -36,6 +33,16 @@ def pictures_with_truth(
                     shown.append(picture_of(np.asarray(image[part], np.float32), size))
                     places.append(_places(image[part], true.grain_map[part], true, size))
     return np.stack(shown), places
+
+
+def picture_of(image: np.ndarray, size: int) -> np.ndarray:
+    """Show the spectrum of a square image without window as 8 bits, the middle `size` pixels."""
+    amplitude = np.abs(np.fft.fftshift(np.fft.fft2(image / max(float(image.max()), 1e-9))))
+    shown = np.log1p(amplitude)
+    shown = (shown - shown.min()) / max(float(np.ptp(shown)), 1e-9)
+    corner = len(image) // 2 - size // 2
+    part = shown[corner : corner + size, corner : corner + size]
+    return np.asarray(np.rint(255 * part**2.5), np.uint8)
 
 
 def _places(image: np.ndarray, grains: np.ndarray, true: Truth, size: int) -> np.ndarray:
@@ -76,6 +83,6 @@ def _merged(places: np.ndarray) -> np.ndarray:
     """One for those that no picture tells apart."""
     kept: list[np.ndarray] = []
     for place in places:
-        if all(np.hypot(*(place - other)) > 1.5 for other in kept):
+        if all(np.hypot(*(place - other)) > REACH for other in kept):
             kept.append(place)
     return np.array(kept).reshape(-1, 2)

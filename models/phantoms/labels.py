@@ -9,13 +9,26 @@ import numpy as np
 from ..inputs import unfold
 from .fields import Field
 
-SURE, NONE = 5.0, 1.5
-"""Expected z of a fringe's own power from which it is a spot, and below which it is none; between
-the two nothing is asked."""
-REALISED = 7.0
-"""z that must be seen at a spot, else nothing is asked: noise may have taken it away."""
 CORE, HALO = 1.2, 2.6
 """Bins around a spot that belong to it, and in which nothing is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What counts as a spot; nothing is asked of what is neither surely one nor surely none."""
+
+    sure: float
+    """Expected z of a fringe's own power from which it is a spot."""
+    none: float
+    """The same below which it is none."""
+    realised: float
+    """z that must be seen at a spot: noise may have taken it away."""
+    missed: float = 0.0
+    """z at a spot below which it counts as none."""
+
+
+PHYSICAL = Rule(sure=5.0, none=1.5, realised=7.0)
+"""What can be told from noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +59,29 @@ def expected_spots(
     return found
 
 
-def labelled(inputs: np.ndarray, z: np.ndarray, spots: list[np.ndarray]) -> Samples:
-    """Draw targets and weights on the half plane of z, then as the inputs show it."""
+def labelled(
+    inputs: np.ndarray,
+    z: np.ndarray,
+    spots: list[np.ndarray],
+    rule: Rule = PHYSICAL,
+    clear: np.ndarray | None = None,
+) -> Samples:
+    """Draw targets and weights on the half plane of z, then as the inputs show it.
+
+    `clear` [n, ky, kx] is power over that of the surroundings, where that must be high too.
+    """
     target, weight = np.zeros_like(z), (z > 0).astype(np.float32)
     for n, rows in enumerate(spots):
-        rows = rows[rows[:, 2] > NONE]
+        rows = rows[rows[:, 2] > rule.none]
         bins, far = _near(np.concatenate([rows[:, :2], -rows[:, :2]]), z.shape[1:])
         seen = np.where(far < CORE, z[n].ravel()[bins], 0).max(axis=1, initial=0)
-        clear = (np.tile(rows[:, 2], 2) > SURE) & (seen > REALISED)
-        weight[n].ravel()[bins[far < HALO]] = 0
-        core = bins[clear][far[clear] < CORE]
+        sure = (np.tile(rows[:, 2], 2) > rule.sure) & (seen > rule.realised)
+        if clear is not None:
+            out = np.where(far < CORE, clear[n].ravel()[bins], 0).max(axis=1, initial=0)
+            sure &= out > rule.realised
+        asked = seen >= rule.missed
+        weight[n].ravel()[bins[asked][far[asked] < HALO]] = 0
+        core = bins[sure][far[sure] < CORE]
         target[n].ravel()[core] = 1
         weight[n].ravel()[core] = 1
     return Samples(inputs, _as_seen(target, inputs), _as_seen(weight, inputs))

@@ -33,29 +33,30 @@ SAMPLES = 96
 def tiles(rng: np.random.Generator, fields: int, of_each: int = 6) -> Samples:
     """Cut `fields` new fields into Hann tiles with their neighbours; give some of each."""
     parts = [_tiles(rng, field(rng, 2 * TILE), of_each) for _ in range(fields)]
-    return _join(parts)
+    return join(parts)
 
 
 def displays(rng: np.random.Generator, fields: int) -> Samples:
     """Show `fields` new fields as pictures of spectra show it."""
-    return _join([_display(rng, field(rng, TILE)) for _ in range(fields)])
+    return join([_display(rng, field(rng, TILE)) for _ in range(fields)])
 
 
-def _join(parts: list[Samples]) -> Samples:
+def join(parts: list[Samples]) -> Samples:
+    """Make one batch of several."""
     return Samples(
         *(np.concatenate([getattr(p, name) for p in parts]) for name in Samples.__slots__)
     )
 
 
 def _tiles(rng: np.random.Generator, one: Field, of_each: int) -> Samples:
-    window = _hann(TILE)
+    window = hann(TILE)
     corners = [(y, x) for y in range(0, TILE + 1, TILE // 2) for x in range(0, TILE + 1, TILE // 2)]
     cut = np.stack([one.image[y : y + TILE, x : x + TILE] for y, x in corners])
     cut -= one.image.mean()
     power = np.abs(scipy.fft.rfft2(cut * window)[:, :, :-1] / TILE) ** 2
     level = background(power, shared=True)
     edges = rng.uniform(3, 7), TILE / 2 - rng.uniform(1, 3)
-    z = _ratio(power, level, edges)
+    z = ratio(power, level, edges)
     chosen = rng.permutation(len(corners))[:of_each]
     grid = (3, 3) if rng.random() < 0.75 else None
     inputs = encode(z, grid)[chosen]
@@ -65,8 +66,8 @@ def _tiles(rng: np.random.Generator, one: Field, of_each: int) -> Samples:
 
 def _display(rng: np.random.Generator, one: Field) -> Samples:
     kind = rng.random()
-    hann = _hann(TILE)
-    window = np.ones_like(hann) if kind < 0.6 else (hann if kind < 0.8 else np.sqrt(hann))
+    smooth = hann(TILE)
+    window = np.ones_like(smooth) if kind < 0.6 else (smooth if kind < 0.8 else np.sqrt(smooth))
     window /= np.sqrt(np.mean(window**2))
     cut = one.image
     mean = np.exp(rng.uniform(np.log(2), np.log(60)))
@@ -76,7 +77,7 @@ def _display(rng: np.random.Generator, one: Field) -> Samples:
     z = from_display(picture(rng, shown)[None])
     power = (amplitude[:, : TILE // 2] ** 2)[None].astype(np.float32)
     level = background(power, shared=False)
-    true = _ratio(power, level, (2.0, PICTURE / 2 - 1))
+    true = ratio(power, level, (2.0, PICTURE / 2 - 1))
     rows = np.r_[0 : PICTURE // 2, TILE - PICTURE // 2 : TILE]
     spots = expected_spots(one, np.zeros((1, 2), np.intp), window, level, TILE)
     return labelled(encode(z), true[:, rows, : PICTURE // 2], spots)
@@ -128,7 +129,7 @@ def _ring_samples(height: int, width: int) -> np.ndarray:
     return np.stack(rows)
 
 
-def _ratio(power: np.ndarray, level: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
+def ratio(power: np.ndarray, level: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
     """z, 0 outside `edges` in bins."""
     ring = ring_of(power.shape[1], power.shape[2])
     known = (ring >= edges[0]) & (ring <= edges[1])
@@ -136,7 +137,8 @@ def _ratio(power: np.ndarray, level: np.ndarray, edges: tuple[float, float]) -> 
     return np.asarray(np.where(known, z, 0), np.float32)
 
 
-def _hann(n: int) -> np.ndarray:
+def hann(n: int) -> np.ndarray:
+    """Hann window of `n` by `n` pixels, of mean square 1."""
     one = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
     one /= np.sqrt(np.mean(one**2))
     return np.outer(one, one).astype(np.float32)

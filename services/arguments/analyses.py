@@ -51,9 +51,11 @@ def evaluate(commands: Commands) -> None:
     sub = commands.add_parser(
         "evaluate",
         help="score an analysis against truth",
-        description="Run an analysis over images with known truth and score it.",
+        description="Run an analysis over images with known truth and score it; spectra: the "
+        "network that marks spots in pictures of spectra, beside the marks of people (npz of fft "
+        "and label) or of simulations.",
     )
-    sub.add_argument("analysis", choices=("hrtem", "particles"), help="which")
+    sub.add_argument("analysis", choices=("hrtem", "particles", "spectra"), help="which")
     sub.add_argument("truth", type=Path, nargs="*", metavar="TRUTH.npz", help="images with truth")
     sub.add_argument(
         "--packings",

@@ -17,9 +17,13 @@ def train(commands: Commands) -> None:
         "the same machine. With --data, nmc-stardist goes on learning from your own annotated "
         "pictures until those that are held back get no better.",
     )
-    sub.add_argument("network", choices=("hrtem-unet", "nmc-stardist"), help="which")
+    sub.add_argument(
+        "network", choices=("hrtem-unet", "hrtem-pictures", "nmc-stardist"), help="which"
+    )
     sub.add_argument("--steps", type=int, help="of the training (default: by network)")
-    sub.add_argument("--samples", type=int, help="hrtem-unet: spectra in all (default: 40 a step)")
+    sub.add_argument(
+        "--samples", type=int, help="hrtem-*: spectra in all (default: 40 or 24 a step)"
+    )
     sub.add_argument(
         "--data",
         type=Path,
@@ -39,7 +43,7 @@ def train(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="TRUTH.npz",
-        help="hrtem-unet: images with truth that fix temperature and thresholds",
+        help="hrtem-*: images with truth that fix temperature and thresholds",
     )
     json_option(sub)
     sub.set_defaults(command=lazy("training", "command"))

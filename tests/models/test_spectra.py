@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.models.inputs import CHANNELS, MARGIN, encode, fold, from_display, unfold
+from beamside.models.inputs import (
+    CHANNELS,
+    MARGIN,
+    encode,
+    encode_pictures,
+    fold,
+    from_display,
+    unfold,
+)
 from beamside.models.phantoms.fields import field
+from beamside.models.phantoms.labels import Rule, labelled
+from beamside.models.phantoms.shown import VISIBLE, marked, surroundings
 from beamside.models.phantoms.spectra import Samples, displays, tiles
 
 
@@ -14,7 +24,7 @@ def rng(seed: int = 1) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("make", [tiles, displays])
+@pytest.mark.parametrize("make", [tiles, displays, marked])
 def test_the_same_seed_gives_the_same_spectra(make: object) -> None:
     one, same, other = (make(rng(seed), 3) for seed in (4, 4, 5))  # type: ignore[operator]
     for name in Samples.__slots__:
@@ -23,10 +33,10 @@ def test_the_same_seed_gives_the_same_spectra(make: object) -> None:
 
 
 def test_tiles_and_pictures_have_the_shapes_that_the_network_takes() -> None:
-    cut, shown = tiles(rng(), 2, of_each=3), displays(rng(), 2)
+    cut, shown, seen = tiles(rng(), 2, of_each=3), displays(rng(), 2), marked(rng(), 2)
     assert cut.inputs.shape == (6, CHANNELS, 128, 72)
-    assert shown.inputs.shape == (2, CHANNELS, 64, 40)
-    for samples in (cut, shown):
+    assert shown.inputs.shape == seen.inputs.shape == (2, CHANNELS, 64, 40)
+    for samples in (cut, shown, seen):
         assert samples.inputs.dtype == np.float32
         assert np.isfinite(samples.inputs).all()
         assert samples.target.shape == samples.weight.shape == samples.inputs[:, 0].shape
@@ -87,3 +97,46 @@ def test_a_picture_of_noise_gives_back_the_statistics_of_noise() -> None:
     known = z[z > 0]
     assert abs(np.median(known) / np.log(2) - 1) < 0.15
     assert abs(known.mean() - 1) < 0.15
+
+
+def test_what_a_person_would_mark_stands_out_of_its_surroundings() -> None:
+    samples = marked(rng(7), 40)
+    spots, rest = samples.target > 0, (samples.weight > 0) & (samples.target == 0)
+    assert spots.sum() > 50
+    contrast = samples.inputs[:, 2]
+    # The centres are bright; their edges are part of the spots too.
+    assert np.median(contrast[spots]) > np.quantile(contrast[rest], 0.99)
+
+
+def test_a_streak_is_the_surroundings_of_what_lies_on_it() -> None:
+    z = np.ones((1, 64, 32), np.float32)
+    z[0, :, 10:13] = 20
+    level = surroundings(z)[0]
+    assert level[20, 25] == pytest.approx(1 / np.log(2), rel=1e-5)
+    assert level[20, 11] >= level[20, 25]
+    assert (surroundings(np.zeros_like(z)) == 1).all()
+
+
+def test_a_spot_that_its_surroundings_hide_is_not_asked_about() -> None:
+    z = np.ones((1, 64, 32), np.float32)
+    z[0, 10, 8] = 40
+    inputs = np.zeros((1, CHANNELS, 64, 40), np.float32)
+    spots, rule = [np.array([[10.0, 8.0, 30.0]])], Rule(8, 4, VISIBLE, missed=10)
+    seen = labelled(inputs, z, spots, rule, clear=z)
+    assert seen.target[0, 42, 8 + MARGIN] == 1
+    hidden = labelled(inputs, z, spots, rule, clear=z / 4)
+    assert not hidden.target.any()
+    assert hidden.weight[0, 42, 8 + MARGIN] == 0
+    missed = labelled(inputs, np.minimum(z, 5), spots, rule, clear=z)
+    assert missed.weight[0, 42, 8 + MARGIN] == 1
+
+
+def test_a_picture_shows_itself_and_its_contrast_to_the_network() -> None:
+    picture = np.full((1, 64, 64), 50, np.uint8)
+    picture[0, 32 + 9, 32 + 5] = picture[0, 32 - 9, 32 - 5] = 250
+    seen = encode_pictures(picture)[0]
+    assert seen.shape == (CHANNELS, 64, 40)
+    assert seen[1, 32 + 9, MARGIN + 5] == pytest.approx(2.5)
+    assert seen[1, 32, MARGIN + 20] == pytest.approx(0.5)
+    assert seen[2, 32 + 9, MARGIN + 5] == pytest.approx(200 / 30)
+    assert seen[2, 32, MARGIN + 20] == 0

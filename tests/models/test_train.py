@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from beamside.models.train import Recipe, draw, train  # noqa: E402
+from beamside.models.train import Recipe, described, draw, train  # noqa: E402
 from beamside.models.unet import UNet, predict  # noqa: E402
 
 TINY = Recipe(steps=50, fields=2, tiles=4, pictures=4, width=8, rate=5e-3, seed=5)
@@ -42,6 +42,17 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert all(torch.equal(one, two) for one, two in pairs)
     pairs = zip(first.net.parameters(), other.net.parameters(), strict=True)
     assert not all(torch.equal(one, two) for one, two in pairs)
+
+
+def test_the_task_decides_what_is_learned_from() -> None:
+    recipe = Recipe(steps=4, pictures=2, task="pictures")
+    (only,) = draw(recipe, 0)
+    assert only.inputs.shape[0] == 2
+    assert recipe.samples == 8
+    assert {"generator": "pictures 1", "task": "pictures"}.items() <= described(recipe).items()
+    assert "tiles" not in described(recipe)
+    with pytest.raises(ValueError, match="task is spectra or pictures, not 'words'"):
+        Recipe(task="words")
 
 
 def test_numbers_that_train_nothing_are_refused() -> None:

@@ -70,3 +70,12 @@ def test_the_shipped_network_is_small_trained_on_generated_spectra_only_and_cali
     assert card.number("calibration", "temperature") > 0
     assert (SHIPPED / "hrtem-unet.safetensors").stat().st_size < 3e6
     assert net.width == card.facts["width"]
+
+
+def test_the_network_for_pictures_has_learned_from_generated_pictures_only() -> None:
+    _, card = load("hrtem-pictures")
+    assert card.facts["recipe"]["generator"].startswith("pictures")
+    assert "generated spectra only" in card.facts["trained_on"]
+    assert np.isfinite(card.number("calibration", "picture_threshold"))
+    with pytest.raises(WeightsError, match="no calibration picture_threshold"):
+        load("hrtem-unet")[1].number("calibration", "picture_threshold")

@@ -10,9 +10,11 @@ import pytest
 import xarray as xr
 
 from beamside.analysis import operators
+from beamside.analysis.hrtem.pictures import picture_of
 from beamside.analysis.operators import Calibration
 from beamside.models.phantoms.hrtem import Phantom, make
 from beamside.services.evaluate import command, evaluate, read, table
+from beamside.services.evaluate_spectra import evaluate as evaluate_spectra
 from beamside.stream.errors import FileError
 
 KEYS = {
@@ -193,3 +195,26 @@ def test_the_shared_simulations_are_read(shared_data: Path) -> None:
     assert image.shape == true.phase_map.shape == (1024, 1024)
     assert true.header == true.pixels == (0.03, 0.03)
     assert read(folder / "s3_null_noCrystal.npz")[1].null
+
+
+def test_marks_in_pictures_are_scored_at_the_threshold_of_the_card(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:256, :256]
+    fringes = 6 * np.cos(2 * np.pi * (0.06 * x + 0.04 * y))
+    image = 100 + 10 * rng.standard_normal((256, 256)) + fringes
+    label = np.full((64, 64), 255, np.uint8)
+    for sign in (-1, 0, 1):
+        row, column = round(32 + sign * 0.04 * 256), round(32 + sign * 0.06 * 256)
+        label[row - 1 : row + 2, column - 1 : column + 2] = 0
+    path = tmp_path / "pictures.npz"
+    np.savez(path, fft=picture_of(image, 64)[None], label=label[None])
+    said = evaluate_spectra([path], {})
+    assert (said["pictures"], said["spots"]) == (1, 2)
+    assert said["f1"] == said["symmetric_f1"] == 1
+    assert said["pixel_dice"] > 0.6
+    with pytest.raises(ValueError, match="no setting 'k_max'"):
+        evaluate_spectra([path], {"k_max": 8.3})
+    np.savez(path, fft=image, label=image)
+    with pytest.raises(FileError, match="both must be"):
+        evaluate_spectra([path], {})
