@@ -17,6 +17,12 @@ BETTER = 4.6
 """Log of the odds (100) from which on another phase is said to fit better."""
 TOLD = 3
 """Phases that are named, at most."""
+FAINTEST = 1 / 300
+"""Spots of less power than this part of the strongest one are none of a reference: streaks that
+scanning draws through strong spots, double diffraction."""
+VAGUE = 0.01
+"""Standard deviation of the scale above which a reference tells too little: its one grain may be
+strained by 0.4 %, and headers are wrong by more than both."""
 EXPLAINED = 0.5
 """Share of the grains that a reference explains at least."""
 
@@ -29,15 +35,17 @@ def reference(
     """Make the calibration for a specimen that holds `phases` and nothing else that diffracts.
 
     It is fed, merged and finished as any `SelfCalibration`. No phase is doubted, and grains with a
-    single row of spots count too. `temperature` of the specimen in K.
+    single row of spots count too, faint spots do not. `temperature` of the specimen in K.
     """
     return SelfCalibration(
         candidates=phases,
         temperature=temperature,
         library=library or shipped(),
-        unknown_prior=0.1,
+        unknown_prior=0.01,
         strangers=False,
         rows=True,
+        faintest=FAINTEST,
+        vague=VAGUE,
         origin="reference",
     )
 

@@ -30,7 +30,7 @@ from .selfcal_fit import peaks
 from .selfcal_groups import COLUMNS, Groups, distinct, merged, nothing, planar, restored, taken
 from .selfcal_readings import Readings
 from .selfcal_rows import joined, row_votes
-from .selfcal_table import Finding, dataset
+from .selfcal_table import VAGUE, Finding, dataset
 from .selfcal_votes import Votes, votes
 
 TILTED = 0.002
@@ -61,6 +61,10 @@ class SelfCalibration:
     """Whether a candidate's grains may all be another phase of the same structure."""
     rows: bool = False
     """Whether grains with a single row of spots count: where the phase is known."""
+    faintest: float = 0.0
+    """Power of the faintest spots that count over that of the strongest in their frame."""
+    vague: float = VAGUE
+    """Standard deviation of the scale above which the evidence is called too little."""
     origin: str = "self-calibration"
     """In words: what the result is to be called."""
     grains: int = 300
@@ -105,7 +109,7 @@ class SelfCalibration:
             raise AnalysisError(
                 "the spots are in 1/px: give the pixel size of the header, or use `Uncalibrated`"
             )
-        return self.merge(state, taken(said, numbers, self.rows))
+        return self.merge(state, taken(said, numbers, self.rows, self.faintest))
 
     def merge(self, one: Groups, other: Groups) -> Groups:
         """Join the states of two workers; the order doesn't matter."""
@@ -132,7 +136,7 @@ class SelfCalibration:
         belief = believe(read, self.prior, self.strangers)
         best = used.keep(np.arange(min(len(used), COMPARED)))
         score, chance = _scores(self, _Best(best, _content(best)))
-        finding = Finding(belief, read, state, score, np.array(chance))
+        finding = Finding(belief, read, state, score, np.array(chance), self.vague)
         said = dataset(finding, known, self.prior, self.alarm)
         return said.assign_attrs(calibration_origin=self.origin)
 

@@ -92,13 +92,16 @@ def restored(arrays: Mapping[str, np.ndarray]) -> Groups:
     return Groups(**columns, frames=frames, seen=seen, applied=applied, newest=newest)
 
 
-def taken(said: xr.Dataset, numbers: Sequence[int], rows: bool = False) -> Groups:
+def taken(
+    said: xr.Dataset, numbers: Sequence[int], rows: bool = False, faintest: float = 0.0
+) -> Groups:
     """Take the grains out of what `PhaseMapper` said of a batch of frames called `numbers`.
 
-    Those with spots in two directions or more; with `rows`, those with a single row too. A
-    correction that they were read with is taken back.
+    Those with spots in two directions or more; with `rows`, those with a single row too; without
+    spots of less than `faintest` of the power of the strongest in their frame. A correction that
+    they were read with is taken back.
     """
-    grain = said["spot_grain"].values
+    grain = np.where(_bright(said, len(numbers), faintest), said["spot_grain"].values, -1)
     k = said["spot_kx"].values + 1j * said["spot_ky"].values
     order = np.lexsort((-said["spot_snr"].values, grain))
     order = order[grain[order] >= 0]
@@ -125,6 +128,15 @@ def taken(said: xr.Dataset, numbers: Sequence[int], rows: bool = False) -> Group
     )
     useful = planar(every.k) | ((every.k[:, 0] != 0) & rows)
     return every.keep(np.flatnonzero(useful & (every.size > 0)))
+
+
+def _bright(said: xr.Dataset, frames: int, faintest: float) -> np.ndarray:
+    """Which spots have at least that part of the power of the strongest in their frame."""
+    grain, power = said["spot_grain"].values, said["spot_snr"].values
+    frame = np.where(grain >= 0, said["grain_frame"].values[grain], 0)
+    most = np.zeros(frames)
+    np.maximum.at(most, frame[grain >= 0], power[grain >= 0])
+    return np.asarray(power >= faintest * most[frame])
 
 
 def corrections(said: xr.Dataset, frames: int) -> np.ndarray:

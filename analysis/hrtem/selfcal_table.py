@@ -33,6 +33,8 @@ class Finding:
     """Of the best grains; log posterior, 0 = all unknown."""
     chance: np.ndarray
     """The same with permuted azimuths, one for each permutation."""
+    vague: float = VAGUE
+    """Standard deviation of the scale above which the evidence is called too little."""
 
     @property
     def p_value(self) -> float:
@@ -165,7 +167,7 @@ def _words(
 
 def _enough(finding: Finding, sigma: np.ndarray) -> bool:
     """Whether the evidence carries a correction."""
-    return bool(sigma[0] <= VAGUE and finding.beyond_chance)
+    return bool(sigma[0] <= finding.vague and finding.beyond_chance)
 
 
 def _alarms(finding: Finding, known: Candidates, value: np.ndarray, alarm: float) -> list[str]:

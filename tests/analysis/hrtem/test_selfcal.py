@@ -179,6 +179,18 @@ def test_a_reference_needs_no_more_than_one_grain() -> None:
     assert said.attrs["calibration_origin"] == "reference"
 
 
+def test_streaks_that_a_scan_draws_through_strong_spots_are_none_of_a_reference() -> None:
+    """Faint spots are left out, and grains of nothing else."""
+    said = session(Correction(), 1, mix=(("Au", (0, 1, 1)), ("Au", (0, 0, 1))))[0]
+    second = said["spot_grain"].values == 1
+    said["spot_snr"].values[:] = np.where(second, 20.0, 20000.0)
+    said["spot_snr"].values[0] = 20.0
+    state = folded(reference("Au"), [said])
+    assert len(state) == 1
+    assert (state.k != 0).sum() == (~second).sum() - 1
+    assert len(folded(QUICK, [said])) == 2
+
+
 @pytest.mark.parametrize(
     ("true", "given", "words"),
     [("Cu", "Cu", ""), ("Cu", "Au", "Cu fits better"), ("Si", "Au", "of the grains fit")],
