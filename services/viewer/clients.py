@@ -72,7 +72,7 @@ class Clients:
     @property
     def nbytes(self) -> int:
         """Bytes that were not taken yet: in sockets' buffers, and of bodies on their way."""
-        lying = sum(one.transport.get_write_buffer_size() for one in self._connections())
+        lying: int = sum(one.transport.get_write_buffer_size() for one in self._connections())
         return lying + self._bodies()
 
     def paced(self, app: ASGIApp) -> ASGIApp:

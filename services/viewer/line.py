@@ -31,6 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ...stream.messages import Frame, Result
 from .answers import encode
 from .api import Api
+from .frames import Framed, message
 from .state import Held
 
 PATIENCE = 2.0
@@ -40,8 +41,6 @@ MOST = 200
 WANTS = 32
 """Variables of one ask."""
 LOOK_AGAIN = 60.0
-PIECE = 1 << 19
-"""Bytes of a message at most."""
 
 Part: TypeAlias = tuple[Any, Response | HTTPException]
 
@@ -139,20 +138,20 @@ class _Page:
         try:
             ask = read(text)
         except ValueError as error:
-            body = _packed({"error": str(error)}, [])
+            news = _packed({"error": str(error)}, [])
         else:
-            body = await self._news(ask)
+            news = await self._news(ask)
         self.sending = True
         try:
-            with self.state.clients.holding(self.socket.client, body):
-                for at in range(0, len(body), PIECE):
-                    await self.socket.send_bytes(body[at : at + PIECE])
+            with self.state.clients.holding(self.socket.client, news.body):
+                for piece in news.pieces:
+                    await self.socket.send(message(piece))
         except (RuntimeError, WebSocketDisconnect):  # it went meanwhile
             return
         finally:
             self.sending = False
 
-    async def _news(self, ask: Ask) -> bytes:
+    async def _news(self, ask: Ask) -> Framed:
         while (news := await self.state.wait_for(lambda: self._new(ask), LOOK_AGAIN)) is None:
             pass
         result, image = news
@@ -162,8 +161,7 @@ class _Page:
         assert held is not None  # noqa: S101
         size = self.state.calibration(held.message).get("pixel_size_nm")
         key = ("line", ask.what, image and image.seq, repr(size))
-        made = await self.api.shown.answer(held, key, lambda: self._told(ask, result, image))
-        return bytes(made.body)
+        return await self.api.shown.answer(held, key, lambda: self._told(ask, result, image))
 
     def _new(self, ask: Ask) -> tuple[Held[Result] | None, Held[Frame] | None] | None:
         """The result that is not shown yet and the image of its frame; or the image alone."""
@@ -190,7 +188,7 @@ class _Page:
 
     async def _told(
         self, ask: Ask, result: Held[Result] | None, image: Held[Frame] | None
-    ) -> Response:
+    ) -> Framed:
         """All of an answer, made once for all pages that want the same."""
         named: list[tuple[Any, Awaitable[Response]]]
         named = [] if image is None else [("image", self.api.image(_asked(ask.image), image))]
@@ -210,11 +208,11 @@ class _Page:
                 raise answer
             parts.append((of, answer))
         head = {"what": orjson.Fragment(ask.what), "result": orjson.Fragment(doc)}
-        return Response(_packed(head, parts))
+        return _packed(head, parts)
 
 
-def _packed(head: dict[str, Any], parts: list[Part]) -> bytes:
-    """Head and arrays as one message."""
+def _packed(head: dict[str, Any], parts: list[Part]) -> Framed:
+    """Head and arrays as one answer."""
     bodies, listed, at = [], [], 0
     for of, answer in parts:
         if isinstance(answer, HTTPException):
@@ -228,7 +226,7 @@ def _packed(head: dict[str, Any], parts: list[Part]) -> bytes:
     text = encode(head | {"parts": listed})
     text += b" " * (-len(text) % 8)
     lengths = [len(text), 8 + len(text) + at]
-    return b"".join([*(n.to_bytes(4, "little") for n in lengths), text, *bodies])
+    return Framed([*(n.to_bytes(4, "little") for n in lengths), text, *bodies])
 
 
 def _asked(query: str) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from ...stream.decompress import decode
 from ...stream.messages import Frame
 from .state import Held
 
+R = TypeVar("R", bound=Response)
 Window = tuple[str, tuple[float, float]]
 """percentiles or limits, and the two numbers."""
 
@@ -24,25 +25,22 @@ class Pictures:
 
     def __init__(self, memory: int) -> None:
         self.memory = memory
-        self._made: OrderedDict[Hashable, tuple[Held[Any], asyncio.Future[Response]]] = (
-            OrderedDict()
-        )
+        self._made: OrderedDict[Hashable, tuple[Held[Any], asyncio.Future[Any]]] = OrderedDict()
         self._bytes = 0
 
-    async def answer(
-        self, held: Held[Any], key: Hashable, make: Callable[[], Awaitable[Response]]
-    ) -> Response:
+    async def answer(self, held: Held[Any], key: Hashable, make: Callable[[], Awaitable[R]]) -> R:
         """The answer `key` about `held`; who asks while it is made waits for the same one."""
         key = (id(held), key)  # kept beside it, so no other can have this id
         known = self._made.get(key)
         if known is None:
-            making: asyncio.Future[Response] = asyncio.ensure_future(make())
+            making: asyncio.Future[Any] = asyncio.ensure_future(make())
             self._made[key] = held, making
             making.add_done_callback(lambda done: self._is_made(key, done))
         else:
             self._made.move_to_end(key)
             making = known[1]
-        return await asyncio.shield(making)
+        found: R = await asyncio.shield(making)
+        return found
 
     def _is_made(self, key: Hashable, done: asyncio.Future[Response]) -> None:
         if done.cancelled() or done.exception() is not None:

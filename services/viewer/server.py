@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from ..ports import listening_socket
 from .clients import Clients
+from .frames import SharedFrames
 
 
 class _Quiet(uvicorn.Server):
@@ -39,7 +41,7 @@ class Server:
         self._server = _Quiet(
             uvicorn.Config(
                 self.clients.paced(app),
-                ws="websockets-sansio",
+                ws=SharedFrames,
                 ws_max_size=1 << 16,
                 ws_per_message_deflate=False,  # pictures shrink little and cost much
                 lifespan="off",
@@ -63,7 +65,7 @@ class Server:
                 await self._task
                 raise OSError(f"the web server at {self.host}:{self.port} stopped at once")
             await asyncio.sleep(0.01)
-        there = self._server.server_state.connections
+        there: Any = self._server.server_state.connections
         self._watch = asyncio.create_task(self.clients.watch(lambda: tuple(there)))
         return self.port
 

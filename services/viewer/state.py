@@ -123,7 +123,7 @@ class ViewState:
         self.result_at: float | None = None
         self.watchers: list[Callable[[Mapping[str, Any]], None]] = []
         """Who wants to hear of each status notice."""
-        self._bell = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
 
     def take(self, message: RunStart | Frame | Result | RunStop | Mapping[str, Any]) -> None:
         """Show `message` from now on; a mapping is a status notice, all of its keys optional."""
@@ -161,10 +161,7 @@ class ViewState:
         """What `look` finds, as soon as it finds something, or None after `seconds`."""
         deadline = time.monotonic() + seconds
         while (found := look()) is None and (left := deadline - time.monotonic()) > 0:
-            try:
-                await asyncio.wait_for(self._bell.wait(), left)
-            except TimeoutError:
-                return look()
+            await asyncio.wait([self._bell], timeout=left)
         return found
 
     def calibration(self, message: Frame | Result) -> Mapping[str, Any]:
@@ -236,9 +233,17 @@ class ViewState:
             while len(self._calibrations) > RUNS:
                 self._calibrations.popitem(last=False)
 
+    @property
+    def _bell(self) -> asyncio.Future[None]:
+        """Is done when something came; one for all who wait: a task for each costs more."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+        return self._waiting
+
     def _ring(self) -> None:
-        self._bell.set()
-        self._bell = asyncio.Event()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
 
 def _where(held: Held[Any], number: Any) -> dict[str, Any]:
