@@ -41,8 +41,8 @@ class Spots:
     row: np.ndarray
     """Row of each spot in the table it came from."""
     twin: np.ndarray
-    """Whether a stronger spot of another group has the same k, bool: the lens carries fringes off
-    their grain, and what they leave there looks like a grain of one spot."""
+    """Whether a far stronger spot of another group has the same k, bool: the lens carries fringes
+    off their grain, and what they leave there looks like a grain of one spot."""
 
     @property
     def shifted(self) -> np.ndarray:

@@ -16,6 +16,8 @@ ACROSS, ALONG = 0.05, 0.2
 """Shifts of a spot over its width 1 / diameter, across and along k, found on phantoms."""
 STEEP = 4.5
 """1/nm from which the transfer function is as steep as a spot is wide."""
+FAR_STRONGER = 5.0
+"""Power over that of another spot from which it may leave a copy elsewhere."""
 TWIN = 1.0
 """Spots of two groups that are nearer, over the wider one's width 1 / diameter, have one k."""
 TILTED = 0.002
@@ -86,14 +88,16 @@ def gather(
 
 
 def _twins(k: np.ndarray, snr: np.ndarray, size: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Which spots have the k (or -k) of a stronger one of another group."""
+    """Which spots have the k (or -k) of a far stronger one of another group."""
     both = np.concatenate([k, -k])
     here, there = (cKDTree(np.stack([each.real, each.imag], axis=1)) for each in (k, both))
     reach = TWIN / size.min()
     near = here.sparse_distance_matrix(there, reach, output_type="coo_matrix")
     one, other = near.row, near.col % len(k)
     alike = near.data < TWIN / np.minimum(size[one], size[other])
-    alike &= (snr[other] > snr[one]) & (group[other] != group[one]) & (group[other] >= 0)
+    alike &= (
+        (snr[other] > FAR_STRONGER * snr[one]) & (group[other] != group[one]) & (group[other] >= 0)
+    )
     twin = np.zeros(len(k), bool)
     twin[one[alike]] = True
     return twin

@@ -19,7 +19,7 @@ from .gather import Prior
 from .matches import bases
 from .selfcal_doubt import Belief, believe
 from .selfcal_readings import Readings
-from .selfcal_rows import in_row, joined, row_votes
+from .selfcal_rows import TAILED, in_row, joined, row_votes
 from .selfcal_votes import Votes, read, votes
 from .strangers import strangers
 
@@ -29,6 +29,8 @@ that the sum over spots takes for independent. Set on phantoms, so that of the a
 more than 0.9 hardly any is wrong."""
 ROW_TEMPER = 1.0
 """The same for a single spot or row, which shares nothing."""
+PART = 0.4
+"""Of a grain that a single spot or row counts when phases are counted: less is known of it."""
 FEW = 3.0
 """Weight of the prior that all candidates are as abundant, in grains."""
 ROUNDS = 6
@@ -39,8 +41,8 @@ others, a neighbour's."""
 FAINT, DOUBTFUL = np.log(22.0), 0.6
 """Log of the power over background below which a spot alone is doubtful, and its probability."""
 COPIES = 0.7
-"""Probability that a single spot or row with the k of a stronger one of another grain is none of
-its own: fringes that the lens carried off that grain. Two in three are, on phantoms."""
+"""Probability that a single spot or row with the k of a far stronger one of another grain is none
+of its own: fringes that the lens carried off that grain. Seven in ten are, on phantoms."""
 STRANGE = 0.5
 """Share of grains of no candidate that have the structure of one, with a cell of another size."""
 CLIMBS = 3
@@ -99,8 +101,10 @@ def identify(
     row, stray = ballot.group, _strays(spots, line)
     found = _doubted(ballot.votes, stray[row], prior.unknown)
     belief = believe(found, prior.grid, strangers=False, climbs=CLIMBS)
-    weights = _weights(found, belief, stray[row], ~line[row], known, prior.unknown)
-    weights *= 1 - _copies(spots, line)[row[found.grain]]
+    own = 1 - _copies(spots, line)
+    counted = np.where(line, PART * own, 1.0)[row]
+    weights = _weights(found, belief, stray[row], line[row], counted, known, prior.unknown)
+    weights *= own[row[found.grain]]
     phases = len(known.phases)
     posterior = np.zeros((len(spots.k), phases + 1))
     share = np.bincount(found.grain * phases + found.phase, weights, found.grains * phases)
@@ -147,7 +151,7 @@ def _votes(
     settings = (known, prior.grid, prior.own, prior.k_max)
     two, one = np.flatnonzero(~line), np.flatnonzero(line)
     zones = votes(_of(spots, two), *settings, prior.unknown, STRANGE)
-    rows = row_votes(_of(spots, one), *settings, prior.unknown)
+    rows = row_votes(_of(spots, one), *settings, prior.unknown, TAILED)
     return joined(zones, rows), np.concatenate([two, one])
 
 
@@ -179,12 +183,13 @@ def _weights(
     found: Votes,
     belief: Belief,
     stray: np.ndarray,
+    line: np.ndarray,
     counted: np.ndarray,
     known: Candidates,
     unknown: float,
 ) -> np.ndarray:
     """Posterior probability of each vote, over all answers and with the abundances."""
-    total, temper = np.zeros(len(found)), np.where(counted, TEMPER, ROW_TEMPER)
+    total, temper = np.zeros(len(found)), np.where(line, ROW_TEMPER, TEMPER)
     prior = np.append(np.full(len(known.phases), (1 - unknown) / len(known.phases)), unknown)
     likely = belief.probability > 0.01
     shares = belief.probability * likely / belief.probability[likely].sum()
@@ -205,9 +210,9 @@ def _abundant(
 ) -> np.ndarray:
     """Posterior of each vote, given log odds against `unknown` with abundances as in `prior`.
 
-    The `counted` grains say what is abundant in the image, each to all others.
+    Each grain says, for as much as it is `counted`, to all others what is abundant in the image.
     """
-    phases, counts = len(prior) - 1, counted[:, None].astype(float)
+    phases, counts = len(prior) - 1, counted[:, None]
     top = np.zeros(found.grains)
     np.maximum.at(top, found.grain, gain)
     weight, none = np.exp(gain - top[found.grain]), np.exp(-top)

@@ -6,6 +6,8 @@ the phase is known (a reference) each is worth having.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .candidates import Candidates
@@ -18,12 +20,26 @@ LEAST = 0.1
 """Precision in the directions that a row says nothing of, over the prior's."""
 FAR = 3.5
 """Standard deviations from its place beyond which a spot is none of the row."""
+EXACT = ((1.0, 1.0),)
+"""Errors of spots are as they are said to be."""
+TAILED = ((0.7, 0.85), (2.5, 0.15))
+"""Errors of spots, over those said, and their shares: most are smaller, some far larger (a zero of
+the lens, a neighbour's fringes); found on phantoms."""
 
 
 def row_votes(
-    spots: Spots, known: Candidates, reach: Spread, own: Spread, k_max: float, unknown: float
+    spots: Spots,
+    known: Candidates,
+    reach: Spread,
+    own: Spread,
+    k_max: float,
+    unknown: float,
+    errors: Sequence[tuple[float, float]] = EXACT,
 ) -> Votes:
-    """Read the strongest spot of each grain as each family of reflections within `reach`."""
+    """Read the strongest spot of each grain as each family of reflections within `reach`.
+
+    `errors` are those of its length over the one said, with their shares: one vote for each.
+    """
     k, radial = spots.k[:, 0], spots.radial[:, 0]
     twice = (k / np.abs(k)) ** 2
     along = np.stack([np.ones(len(k)), -twice.real / 2, twice.imag / 2], axis=1)
@@ -32,7 +48,9 @@ def row_votes(
     width = np.sqrt(along**2 @ reach.values**2)
     grain, line = np.nonzero(np.abs(error) < REACH * np.sqrt(width**2 + variance)[:, None])
     others, same = _others(spots, grain, line, known, k_max)
-    n, error, variance = along[grain], error[grain, line], variance[grain]
+    wide, share = (np.tile(column, len(grain)) for column in zip(*errors, strict=True))
+    grain, line, others, same = (np.repeat(v, len(errors)) for v in (grain, line, others, same))
+    n, error, variance = along[grain], error[grain, line], variance[grain] * wide**2
     covariance = np.diag(reach.values**2)
     # The likeliest correction of those that bring the spot to its place.
     at = (error / width[grain] ** 2)[:, None] * (n @ covariance)
@@ -41,7 +59,7 @@ def row_votes(
     # Any azimuth; the length with its error.
     density = -np.log(2 * np.pi * np.abs(k[grain])) - 0.5 * np.log(2 * np.pi * variance)
     peak = known.line_weight[line] + density - np.log(np.abs(k[grain])) + others
-    peak = peak + np.log((1 - unknown) / len(known.phases))
+    peak = peak + np.log(share * (1 - unknown) / len(known.phases))
     rival = np.log(unknown) - np.log(area(k_max)) + _any_row(spots, k_max)
     reading = Readings(grain, np.zeros((len(grain), 2), np.intp), line, np.zeros(len(grain), bool))
     return Votes(grain, known.line_phase[line], at, precision, peak, same, rival, reading)

@@ -292,7 +292,7 @@ def test_a_single_spot_is_named_by_the_other_grains_but_not_where_it_is_a_copy(
     lithium = [zone("Li", (0, 0, 1), n) for n in (0.0, 0.4, 0.8)]
     light = [power("Li", (0, 0, 1))] * 3
     own, copy = lithium[0][:1] * np.exp(0.2j), -lithium[1][:1] * 1.004
-    found = weigh([own, copy, *lithium], known, power=[np.ones(1), np.full(1, 0.3), *light])
+    found = weigh([own, copy, *lithium], known, power=[np.ones(1), np.full(1, 0.1), *light])
     index = known.names.index("Li")
     assert found.line.tolist() == [True, True, False, False, False]
     assert found.posterior[0, index] > 0.8
@@ -305,9 +305,9 @@ def test_a_faint_spot_alone_is_doubtful(known: Candidates) -> None:
     assert faint.posterior[0, -1] > bright.posterior[0, -1]
 
 
-def test_the_twin_of_a_spot_is_of_another_grain_and_weaker() -> None:
+def test_the_twin_of_a_spot_is_of_another_grain_and_far_weaker() -> None:
     k = np.array([4.0, -4.05, 4.05, 4.0j])
-    group, snr = np.array([0, 0, 1, 2]), np.array([90.0, 80.0, 70.0, 60.0])
+    group, snr = np.array([0, 0, 1, 2]), np.array([900.0, 100.0, 70.0, 60.0])
     spots = gather(k, np.full(4, 0.01), snr, np.full(4, 8.0), group, PRIOR)
     assert spots.twin[spots.valid].tolist() == [False, False, True, False]
 
