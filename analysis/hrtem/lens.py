@@ -72,7 +72,7 @@ class Lens:
     """Defocus (nm), spherical aberration (mm), astigmatism along cos and sin of twice the azimuth
     from x (nm), all as a lens at 300 kV would have them."""
     highest: float
-    """1/nm: the fit is good up to here, half a band beyond the last ring that is seen."""
+    """1/nm: the fit is good up to here, a band beyond the last ring that is seen."""
 
     def phase(self, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
         """Chi at frequencies in 1/nm; as at `highest` beyond it."""
@@ -347,7 +347,7 @@ def _visible(numbers: tuple[float, ...], rest: np.ndarray, cells: _Cells) -> flo
         first -= 1
     if like[best] < CLEAR or last - first + 1 < BANDS or like[1 : last + 1].min() < CONTRARY:
         return None
-    return float(cells.k[band == last][-1] + BAND / 2)
+    return float(cells.k[band == last][-1] + BAND)
 
 
 def _alike(wave: np.ndarray, rest: np.ndarray, count: np.ndarray, part: np.ndarray) -> float:
