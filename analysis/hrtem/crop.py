@@ -17,8 +17,8 @@ STRIPED = 2.5
 """Times the amplitude beside it from which that line holds scan lines."""
 SMOOTHED = 31
 """Frequencies over which the strength of scan lines is measured."""
-ROWS, COLUMNS = 16, 32
-"""Rows and columns transformed at a time: they stay in the cache."""
+ROWS = 32
+"""Rows transformed at a time: they stay in the cache."""
 SOME = 128
 """Rows that tell the mean."""
 
@@ -86,11 +86,7 @@ def fourier_crop(image: Any, pixel: tuple[float, float], k_max: float, workers: 
 
 def inverse(half: np.ndarray, columns: int, workers: int = 1) -> np.ndarray:
     """Image of so many `columns` that belongs to a half plane: irfft2 with a copy less."""
-    waves = np.empty_like(half)
-    for start in range(0, half.shape[1], COLUMNS):
-        part = half[:, start : start + COLUMNS].copy()
-        part = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=workers)
-        waves[:, start : start + COLUMNS] = part
+    waves = scipy.fft.ifft(half, axis=0, workers=workers)
     return np.asarray(scipy.fft.irfft(waves, columns, axis=1, workers=workers))
 
 

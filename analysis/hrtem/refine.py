@@ -31,8 +31,8 @@ KERNEL = 0.8
 a spot, and its centre is where the lattice is."""
 SPAN = 5
 """Steps of half of 1 / length to each side on which the power is known for the mean shift."""
-CHUNK = 48
-"""Windows in memory at a time."""
+CUT, CHUNK = 48, 192
+"""Windows that are cut, and that are looked at, at a time."""
 LINEAR = 0.6
 """Strength in the restored image over that in the image as it is from which a spot is one that the
 lens carried there straight; those of second order, which do not follow its phase, are weaker."""
@@ -81,15 +81,15 @@ def refine(
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     ky, kx = (np.array(v, np.float64) for v in k)
     snr = np.zeros(len(ky))
-    for rows, windows in _chunks(view, place, lengths, k, background):
+    images = [view.image] if restored is None else [view.image, restored.view.image]
+    for rows, (windows, *other) in _chunks(view, images, place, lengths, k, background):
         own = [v[rows] for v in lengths]
         at = k[0][rows], k[1][rows]
         if restored is None:
             y, x, snr[rows] = _climb(windows, *at, own)
             ky[rows], kx[rows] = _centred(windows, y, x, own)
             continue
-        field = _sums(restored.view.image, windows.y, windows.x)
-        undone = replace(windows, field=field, lens=(restored, np.sqrt(own[0] * own[1])))
+        undone = replace(other[0], lens=(restored, np.sqrt(own[0] * own[1])))
         ky[rows], kx[rows], snr[rows] = _believed(windows, undone, at, own)
     return Refined(ky, kx, snr, lengths[0], lengths[1])
 
@@ -119,7 +119,7 @@ def glance(
     """Largest power over `background` at `k` = (ky, kx) and its nearest neighbours, [k]."""
     lengths = [np.clip(WINDOW * s, *limits) for s in spread]
     most = np.zeros(len(k[0]))
-    for rows, windows in _chunks(view, place, lengths, k, background):
+    for rows, (windows,) in _chunks(view, [view.image], place, lengths, k, background):
         steps = [0.4 / v[rows] for v in lengths]
         grid = _ratio(windows, k[0][rows], k[1][rows], steps[0], steps[1], 1)[0]
         most[rows] = grid.max(axis=(1, 2))
@@ -128,42 +128,80 @@ def glance(
 
 def _chunks(
     view: View,
+    images: Sequence[np.ndarray],
     place: tuple[np.ndarray, np.ndarray],
     lengths: Sequence[np.ndarray],
     k: tuple[np.ndarray, np.ndarray],
     background: Background,
-) -> Iterator[tuple[np.ndarray, _Windows]]:
-    """Cut the windows, some rows at a time; those of about one size together.
+) -> Iterator[tuple[np.ndarray, list[_Windows]]]:
+    """Cut the windows of each of the `images`, some rows at a time; those of about one size.
 
-    The windows of a chunk are cut as large as its largest.
+    CUT windows are cut as large as the largest of them; CHUNK are asked together.
     """
     order = np.argsort(lengths[0] * lengths[1], kind="stable")
     levels, width = background.rings_at(*place)
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
-        axes = [_axis(view, n, place[n][rows], lengths[n][rows], k[n][rows]) for n in (0, 1)]
-        yield rows, _Windows(_sums(view.image, *axes), axes[0], axes[1], (levels[rows], width))
+        parts = [rows[n : n + CUT] for n in range(0, len(rows), CUT)]
+        y, x = (
+            [_axis(view, n, place[n][some], lengths[n][some], k[n][some]) for some in parts]
+            for n in (0, 1)
+        )
+        ring = levels[rows], width
+        axes = _joined(y), _joined(x)
+        yield rows, [_Windows(_fields(image, y, x), *axes, ring) for image in images]
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class _Cut:
     """Windows along one axis, in blocks of pixels, with the waves of each one's k."""
 
     first: list[int]
     """First pixel of each window."""
     wave: np.ndarray
     """Window times wave, complex64 [n, block, pixel], 0 behind the last; mean square one."""
+    blocks: _Axis
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The blocks of windows along one axis."""
+
     place: np.ndarray
     """Centres of the blocks, relative to the centre of the window, [n, block]."""
     k: np.ndarray
-    block: float
-    """Length of a block."""
+    size: np.ndarray
+    """Length of a block of each window."""
 
     def keep(self, rows: np.ndarray) -> _Axis:
         """Take some of the windows."""
-        first = [self.first[row] for row in rows.tolist()]
-        columns = {name: getattr(self, name)[rows] for name in ("wave", "place", "k")}
-        return replace(self, first=first, **columns)
+        return _Axis(self.place[rows], self.k[rows], self.size[rows])
+
+
+def _joined(cuts: Sequence[_Cut]) -> _Axis:
+    """Join the windows of some cuts; those with fewer blocks have empty ones behind."""
+    most = max(cut.wave.shape[1] for cut in cuts)
+    return _Axis(
+        np.concatenate([_longer(cut.blocks.place, most) for cut in cuts]),
+        np.concatenate([cut.blocks.k for cut in cuts]),
+        np.concatenate([cut.blocks.size for cut in cuts]),
+    )
+
+
+def _longer(place: np.ndarray, most: int) -> np.ndarray:
+    return np.pad(place, ((0, 0), (0, most - place.shape[1])))
+
+
+def _fields(image: np.ndarray, along_y: Sequence[_Cut], along_x: Sequence[_Cut]) -> np.ndarray:
+    """The `_sums` of some cuts, complex64 [n, y, x]; 0 in empty blocks."""
+    shape = [max(cut.wave.shape[1] for cut in cuts) for cuts in (along_y, along_x)]
+    total = np.zeros((sum(len(cut.first) for cut in along_y), *shape), np.complex64)
+    start = 0
+    for y, x in zip(along_y, along_x, strict=True):
+        sums = _sums(image, y, x)
+        total[start : start + len(sums), : sums.shape[1], : sums.shape[2]] = sums
+        start += len(sums)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +227,7 @@ class _Windows:
         return _Windows(self.field[rows], self.y.keep(rows), self.x.keep(rows), rings, lens)
 
 
-def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.ndarray) -> _Axis:
+def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.ndarray) -> _Cut:
     n, pixel = view.image.shape[axis], view.pixel[axis]
     many = min(n, int(np.ceil(length.max() / pixel)))
     centre = (place - view.origin[axis]) / pixel
@@ -202,10 +240,10 @@ def _axis(view: View, axis: int, place: np.ndarray, length: np.ndarray, k: np.nd
     wave = _circle(k[:, None] * offset) * window.astype(np.float32)
     wave = np.pad(wave, ((0, 0), (0, -many % size))).reshape(len(k), -1, size)
     middle = offset[:, :1] + (np.arange(wave.shape[1]) * size + (size - 1) / 2) * pixel
-    return _Axis(first.tolist(), wave, middle, k, size * pixel)
+    return _Cut(first.tolist(), wave, _Axis(middle, k, np.full(len(k), size * pixel)))
 
 
-def _sums(image: np.ndarray, along_y: _Axis, along_x: _Axis) -> np.ndarray:
+def _sums(image: np.ndarray, along_y: _Cut, along_x: _Cut) -> np.ndarray:
     """Sums over blocks of windows and waves times the pixels, complex64 [n, y, x].
 
     One window at a time, which stays in the cache.
@@ -331,7 +369,7 @@ def _levels(windows: _Windows, ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
 def _beside(axis: _Axis, k: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Waves of `k` [n, many] on the blocks, and the power that summing over blocks leaves."""
     waves = _waves(k[:, 0] - axis.k, step, k.shape[1], axis.place)
-    return waves, np.sinc((k - axis.k[:, None]) * axis.block) ** 2
+    return waves, np.sinc((k - axis.k[:, None]) * axis.size[:, None]) ** 2
 
 
 def _waves(first: np.ndarray, step: np.ndarray, many: int, place: np.ndarray) -> np.ndarray:

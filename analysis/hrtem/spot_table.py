@@ -53,12 +53,13 @@ def spot_table(
 
 def spot_labels(one: Found, known: Candidates, limits: Limits) -> np.ndarray:
     """Phase and indices of each spot of one image, empty where there is no label."""
-    labels = []
-    grain_class = one.grains.classes(limits.label_above, limits.label_row_above)
-    for row, hkl, explained in zip(one.grain, one.grains.hkl, one.grains.explained, strict=True):
-        kind = int(grain_class[row]) if row >= 0 else UNKNOWN
+    labels, names = [], known.names
+    grain_class = one.grains.classes(limits.label_above, limits.label_row_above).tolist()
+    columns = (one.grain.tolist(), one.grains.hkl.tolist(), one.grains.explained.tolist())
+    for row, hkl, explained in zip(*columns, strict=True):
+        kind = grain_class[row] if row >= 0 else UNKNOWN
         named = explained and kind > UNKNOWN
-        labels.append(f"{known.names[kind - UNKNOWN - 1]} {indices(hkl)}" if named else "")
+        labels.append(f"{names[kind - UNKNOWN - 1]} {indices(hkl)}" if named else "")
     return np.array(labels, dtype=str) if labels else np.zeros(0, "<U1")
 
 

@@ -14,7 +14,7 @@ from .crop import View
 
 AT_ONCE = 256
 """Tiles transformed at a time on a GPU; bounds its memory."""
-TOGETHER = 2
+TOGETHER = 4
 """Tiles transformed at a time: they stay in the cache."""
 
 
