@@ -89,7 +89,12 @@ def shrink(image: np.ndarray, size: int) -> tuple[np.ndarray, int]:
 def _sums(image: np.ndarray, step: int) -> np.ndarray:
     """Sums over squares of `step` pixels, float32 (float64 where float32 could overflow)."""
     kind = np.float64 if image.dtype.itemsize > 4 else np.float32
-    return _sum_rows(_sum_rows(image, step, kind).T, step, kind).T
+    rows = _sum_rows(image, step, kind)
+    total = np.zeros((rows.shape[0], -(-rows.shape[1] // step)), kind)
+    for first in range(step):
+        part = rows[:, first::step]
+        total[:, : part.shape[1]] += part
+    return total
 
 
 def _sum_rows(image: np.ndarray, step: int, kind: type) -> np.ndarray:
@@ -114,9 +119,12 @@ def window(
     Where the percentiles coincide (a flat image with a few bright pixels) the extremes are used.
     """
     strides = [max(1, n // SAMPLE) for n in image.shape]
-    sample = image[:: strides[0], :: strides[1]].astype(np.float64)
-    sample = sample[np.isfinite(sample)]
-    if sample.size:
+    sample = image[:: strides[0], :: strides[1]]
+    if image.dtype.kind in "iu" and image.dtype.itemsize <= 2 and sample.size:
+        low, high = _counted(sample, percentiles)
+        if low < high:
+            return low, high
+    elif (sample := sample.astype(np.float64)[np.isfinite(sample)]).size:
         with np.errstate(over="ignore", invalid="ignore"):
             low, high = np.percentile(sample, percentiles)
         if low < high:
@@ -127,15 +135,45 @@ def window(
     return float(finite.min()), float(finite.max())
 
 
+def _counted(sample: np.ndarray, percentiles: tuple[float, float]) -> tuple[float, float]:
+    """The percentiles of few whole numbers as `np.percentile` has them, by counting each."""
+    least = int(sample.min())
+    below = np.bincount((sample.astype(np.int32) - least).ravel()).cumsum()
+    found = []
+    for percentile in percentiles:
+        place = percentile / 100 * (sample.size - 1)
+        first = min(int(place), sample.size - 1)
+        places = [first, min(first + 1, sample.size - 1)]
+        one, other = (least + float(n) for n in np.searchsorted(below, places, side="right"))
+        share = place - first
+        gap = other - one
+        found.append(one + gap * share if share < 0.5 else other - gap * (1 - share))
+    return found[0], found[1]
+
+
+BLOCK = 1 << 16
+"""Pixels that are coded at a time: so many lie in a cache."""
+
+
 def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, float, float]:
     """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset."""
     scale = (float(high) - float(low)) / LEVELS
-    finite = np.isfinite(image)
     if not 1e-300 < scale < np.inf:
-        return finite.astype(np.uint8), 0.0, low
+        return np.isfinite(image).astype(np.uint8), 0.0, low
     narrow = image.dtype.itemsize <= (4 if image.dtype.kind == "f" else 2)
     kind = np.dtype(np.float32 if narrow and 1e-30 < scale < 1e30 else np.float64)
-    levels = (image.astype(kind, copy=False) - kind.type(low)) * kind.type(1 / scale)
-    np.clip(levels, 0, LEVELS, out=levels)
-    codes = np.where(finite, levels + 1.5, 0).astype(np.uint8)
+    codes = np.empty(image.shape, np.uint8)
+    values, coded = np.ascontiguousarray(image).reshape(-1), codes.reshape(-1)
+    room = np.empty(min(BLOCK, values.size), kind)
+    for at in range(0, values.size, BLOCK):
+        part = values[at : at + BLOCK]
+        levels = room[: part.size]
+        levels[:] = part
+        levels -= kind.type(low)
+        levels *= kind.type(1 / scale)
+        np.clip(levels, 0, LEVELS, out=levels)
+        levels += kind.type(1.5)
+        if image.dtype.kind == "f":
+            levels[~np.isfinite(part)] = 0
+        coded[at : at + BLOCK] = levels
     return codes, scale, low - scale

@@ -128,7 +128,7 @@ class Clients:
             await send({"type": message["type"], "body": body[last:], "more_body": more})
 
     @contextlib.contextmanager
-    def holding(self, client: Any, body: bytes) -> Iterator[None]:
+    def holding(self, client: Any, body: bytes | memoryview) -> Iterator[None]:
         """While `client` takes `body`; those who take longest are cut where it is too much."""
         mark = object()
         self._held[mark] = client, id(body), len(body)

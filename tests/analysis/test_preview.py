@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from beamside.analysis.preview import Preview, preview, quantise, shrink, window
+from beamside.analysis.preview import LEVELS, Preview, preview, quantise, shrink, window
 
 
 def decoded(shown: Preview) -> np.ndarray:
@@ -109,3 +109,27 @@ def test_values_are_given_as_they_are_when_asked_for() -> None:
     shown = preview(image, 16, quantised=False)
     assert shown.pixels.dtype == np.float32
     assert np.array_equal(shown.pixels, image)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<i2", "|u1", "|i1"])
+def test_the_window_of_whole_numbers_is_that_of_their_percentiles(dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    for shape in ((1, 2), (7, 5), (300, 700)):
+        image = (rng.poisson(30, shape) - 20).astype(dtype)
+        for percentiles in ((0.1, 99.9), (0, 100), (33.3, 50.01)):
+            sample = image[:: max(1, shape[0] // 256), :: max(1, shape[1] // 256)]
+            truth = np.percentile(sample.astype(float), percentiles)
+            if truth[0] < truth[1]:
+                assert window(image, percentiles) == tuple(truth)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<i4", "<f4", "<f8", ">u2"])
+def test_codes_are_the_same_however_many_pixels_there_are(dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    image = rng.normal(1000, 100, (500, 401)).astype(dtype)
+    codes, scale, offset = quantise(image, 800, 1200)
+    kind = np.float32 if image.dtype.itemsize <= (4 if image.dtype.kind == "f" else 2) else float
+    levels = (image.astype(kind) - kind(800)) * kind(1 / scale)
+    assert np.array_equal(codes, (np.clip(levels, 0, LEVELS) + kind(1.5)).astype(np.uint8))
+    assert codes[::3, 5].tolist() == quantise(image[::3, 5:6], 800, 1200)[0][:, 0].tolist()
+    assert offset == 800 - scale
