@@ -4,12 +4,12 @@ With the area A_g of each grain, its posterior p_g of a phase, the length L_g of
 the area A of the specimen, the expected fraction of the phase and its variance are
 
     f = sum_g p_g A_g / A
-    var f = sum_g p_g (1 - p_g) (A_g / A)^2 + (e sum_g p_g L_g / A)^2
+    var f = sum_g p_g (1 - p_g) (A_g / A)^2 + (e sum_g p_g L_g / A)^2 + m (sum_g A_g / A)^2 / n
 
 The first term is the doubt about the phases, of each grain for itself; the second is where the
-edges lie (standard deviation e), which the lens displaces in the same sense all over the frame.
-Grains that were not seen
-at all are in neither.
+edges lie (standard deviation e), which the lens displaces in the same sense all over the frame. The
+third is what was not seen, or seen as something else: the number of such grains of a phase varies
+by m n, and they are as large as the n grains that are seen. Where none is seen it is nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from .maps import Grid
 EDGE_ERROR = 0.04
 """Standard deviation of the place of a grain's edge over the small window (0.3 nm), measured on
 phantoms: about a quarter of the envelopes' blur."""
+MISSED = 0.02
+"""Variance of the number of grains of a phase that are missed or misread, over that of all grains:
+with it two standard deviations hold 94 % of the shares of phases that are there, on phantoms."""
 CROFTON = np.pi / 4
 """Length of a boundary in any direction over that of its steps along the pixels' edges."""
 
@@ -54,7 +57,7 @@ def fractions(
     length = boundary(grains_at, many, grid)
     whole = float(inside.sum() * pixel)
     share, edge = area / max(whole, pixel), e * length / max(whole, pixel)
-    doubt = (posterior * (1 - posterior)).T @ share**2
+    doubt = (posterior * (1 - posterior)).T @ share**2 + MISSED * share.sum() ** 2 / max(many, 1)
     return Fractions(
         phases=posterior.T @ share,
         sigma=np.sqrt(doubt + (posterior.T @ edge) ** 2),

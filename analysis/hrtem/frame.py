@@ -136,7 +136,7 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     at = grain_map(strengths(found, grain, len(grains)), inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     label = grains.classes(limits.label_above, limits.label_row_above)
-    classes, confidence = label_maps(at, inside, label, grains.probability)
+    classes, confidence = label_maps(at, inside, label, grains.probability(label))
     true = straight(found, limits.correction)  # the pixel size holds all but the shear
     return Found(
         grid,
@@ -152,7 +152,18 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
         orientations(true, grain, grains, known, label > UNKNOWN),
         fractions(at, classes > VACUUM, grains.posterior, grid, EDGE_ERROR * limits.windows[0]),
         draw_rings(view, found, grid, limits.rings, limits.fringes),
-        () if twice is None else (_doubt(twice, limits),),
+        (*_narrow(size, limits), *(() if twice is None else (_doubt(twice, limits),))),
+    )
+
+
+def _narrow(size: tuple[float, float], limits: Limits) -> tuple[str, ...]:
+    """What it means for the result that the field is smaller than the smallest window."""
+    if min(size) >= limits.windows[0]:
+        return ()
+    unit = "nm" if limits.calibrated else "px"
+    return (
+        f"the field is {min(size):.3g} {unit} wide, less than the {limits.windows[0]:.3g} {unit} "
+        "in which spots are looked for: few can be seen, and their places are less sure",
     )
 
 

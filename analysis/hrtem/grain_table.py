@@ -109,7 +109,7 @@ def _ranked(one: Found, limits: Limits) -> tuple[np.ndarray, ...]:
     label = one.grains.classes(limits.label_above, limits.label_row_above)
     rows = np.arange(len(full))
     column = np.where(label == UNKNOWN, full.shape[1] - 1, label.astype(int) - UNKNOWN - 1)
-    probability = full[rows, column]
+    probability = one.grains.probability(label)
     others = full.copy()
     others[rows, column] = -1
     second = others.argmax(axis=1)

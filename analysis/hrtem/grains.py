@@ -63,12 +63,11 @@ class Grains:
     def __len__(self) -> int:
         return len(self.kind)
 
-    @property
-    def probability(self) -> np.ndarray:
-        """Posterior of the label that `ranked` puts first."""
+    def probability(self, label: np.ndarray) -> np.ndarray:
+        """Posterior of each grain's `label`, a class; of `unknown`, that it is no candidate."""
         full = self.full()
-        top: np.ndarray = full.max(axis=1) if len(self) else np.zeros(0)
-        return top
+        column = np.where(label == UNKNOWN, full.shape[1] - 1, label.astype(int) - UNKNOWN - 1)
+        return np.asarray(full[np.arange(len(full)), column])
 
     def full(self) -> np.ndarray:
         """Posterior with unknown last: [grain, candidate + 1]."""

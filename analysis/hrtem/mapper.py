@@ -31,6 +31,22 @@ LOOKED_AT = 4
 """Images of a batch, at most, that tell how finely images without a pixel size sample lattices."""
 ANISOTROPY, SHEAR = 0.012, 0.008
 """Standard deviations of a pixel grid's anisotropy and shear [rad] where nothing is known of it."""
+MOST = {
+    "false_alarms": 1e4,
+    "k_min": 50.0,
+    "k_max": 50.0,
+    "map_pixel": 1e3,
+    "scale_tolerance": 0.3,
+    "strain_tolerance": 0.1,
+    "distortion_tolerance": 0.1,
+}
+"""Largest values of settings that mean something; lengths in nm, or in px without a pixel size."""
+FINEST = 0.01
+"""Smallest pixel of a map, nm."""
+WINDOWS = (0.5, 1e4)
+"""Smallest and largest window, nm."""
+KELVIN = (1.0, 3000.0)
+"""Temperatures at which a specimen is looked at."""
 
 
 @dataclass(frozen=True)
@@ -87,23 +103,28 @@ class PhaseMapper:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing; ValueError names the setting and what is allowed."""
-        for name in (
-            "false_alarms",
-            "k_min",
-            "map_pixel",
-            "scale_tolerance",
-            "strain_tolerance",
-            "distortion_tolerance",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        for name, most in MOST.items():
+            if not 0 < getattr(self, name) <= most:
+                raise ValueError(
+                    f"{name} must be above 0, and {most:g} at most, not {getattr(self, name)!r}"
+                )
+        if not self.map_pixel >= FINEST:
+            raise ValueError(f"map_pixel must be {FINEST:g} nm at least, not {self.map_pixel!r}")
+        if self.temperature is not None and not KELVIN[0] <= self.temperature <= KELVIN[1]:
+            raise ValueError(
+                f"temperature must lie between {KELVIN[0]:g} and {KELVIN[1]:g} K, not be "
+                f"{self.temperature!r}"
+            )
         if not self.k_min < self.k_max:
             raise ValueError(f"k_max must exceed k_min = {self.k_min}, not be {self.k_max!r}")
         for name in ("unknown_prior", "label_above", "label_row_above"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, not be {getattr(self, name)!r}")
-        if not self.windows or min(self.windows) <= 0:
-            raise ValueError(f"windows must be lengths in nm, not {self.windows!r}")
+        if not self.windows or not all(WINDOWS[0] <= w <= WINDOWS[1] for w in self.windows):
+            raise ValueError(
+                f"windows must be lengths from {WINDOWS[0]:g} to {WINDOWS[1]:g} nm, not "
+                f"{self.windows!r}"
+            )
         if self.detector not in DETECTORS:
             raise ValueError(f"detector is {' or '.join(DETECTORS)}, not {self.detector!r}")
         chosen(self.calibration)

@@ -62,14 +62,17 @@ def _padded(values: np.ndarray) -> np.ndarray:
 
 def _named(image: Found, answer: xr.Dataset, limits: Limits) -> Found:
     """Put the posteriors into the table of grains and the maps."""
-    posterior = np.zeros_like(image.grains.posterior)
+    # of the other grains, those with one row of spots among them, nothing is known
+    posterior = np.full_like(image.grains.posterior, 0.0)
+    posterior += (1 - limits.unknown_prior) / max(posterior.shape[1], 1)
     posterior[answer["grain_row"].values] = answer["grain_posterior"].values
     grains = replace(image.grains, posterior=posterior)
     classes, confidence = image.classes.copy(), image.confidence.copy()
     taken = image.grains_at > 0
     row = image.grains_at[taken] - 1
-    classes[taken] = grains.classes(limits.label_above, limits.label_row_above)[row]
-    confidence[taken] = grains.probability[row]
+    label = grains.classes(limits.label_above, limits.label_row_above)
+    classes[taken] = label[row]
+    confidence[taken] = grains.probability(label)[row]
     edge = EDGE_ERROR * limits.windows[0]
     shares = fractions(image.grains_at, classes > VACUUM, posterior, image.grid, edge)
     return replace(image, grains=grains, classes=classes, confidence=confidence, fractions=shares)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from beamside.analysis.hrtem.fractions import boundary, fractions
+from beamside.analysis.hrtem.fractions import MISSED, boundary, fractions
 from beamside.analysis.hrtem.maps import Grid
 
 GRID = Grid((100, 120), (50.0, 60.0))
@@ -33,16 +33,19 @@ def test_the_length_of_a_boundary_is_that_of_a_circle(discs: np.ndarray) -> None
     np.testing.assert_allclose(boundary(discs, 2, GRID), 2 * np.pi * 6, rtol=0.06)
 
 
-def test_the_doubt_is_that_of_phases_and_of_edges(discs: np.ndarray) -> None:
+def test_the_doubt_is_that_of_phases_of_edges_and_of_what_was_missed(discs: np.ndarray) -> None:
     inside = np.ones(GRID.shape, bool)
-    sure = fractions(discs, inside, np.array([[1.0], [1.0]]), GRID, 0.3)
+    sure = fractions(discs, inside, np.array([[1.0, 0.0], [1.0, 0.0]]), GRID, 0.3)
     edges = 0.3 * 2 * 2 * np.pi * 6 / 3000
-    assert sure.sigma[0] == pytest.approx(edges, rel=0.06)
+    missed = np.sqrt(MISSED / 2) * sure.crystalline
+    assert sure.sigma == pytest.approx([np.hypot(edges, missed), missed], rel=0.06)
     assert sure.crystalline_sigma == pytest.approx(edges, rel=0.06)
     doubtful = fractions(discs, inside, np.array([[0.5], [0.5]]), GRID, 0.3)
     drawn = np.random.default_rng(0).random((20000, 2)) < 0.5
     spread = (drawn * np.pi * 36 / 3000).sum(axis=1).std()
-    assert doubtful.sigma[0] == pytest.approx(np.hypot(spread, edges / 2), rel=0.05)
+    assert doubtful.sigma[0] == pytest.approx(
+        np.sqrt(spread**2 + edges**2 / 4 + missed**2), rel=0.05
+    )
 
 
 def test_a_frame_of_vacuum_has_no_fraction() -> None:

@@ -142,6 +142,8 @@ def test_probabilities_are_probabilities(said: xr.Dataset) -> None:
     named = said["grain_phase"].values > 2
     best = said["grain_posterior"].values.max(axis=1)
     assert np.allclose(said["grain_probability"].values[named], best[named])
+    for number, own in enumerate(said["grain_probability"].values, 1):  # of the label, unknown too
+        assert np.allclose(confidence[said["grain_map"].values == number], own)
 
 
 def test_large_grains_are_named_and_found_where_they_are(
@@ -289,6 +291,11 @@ def test_without_calibration_ratios_and_angles_say_what_they_can() -> None:
             assert name in labels, name
             assert under[labels.index(name)] > 0
     assert likely >= 2
+    single = said["grain_kind"].values < 2
+    assert single.any()  # of which nothing is known, not even that they are no candidates
+    posterior = said["grain_posterior"].values[single]
+    assert np.allclose(posterior, posterior.mean())
+    assert (said["grain_probability"].values[single] < 0.5).all()
     alone = PhaseMapper()(rich.image[None], Calibration())
     assert np.array_equal(alone["phase_map"].values[0], said["phase_map"].values[1])
 
@@ -348,6 +355,8 @@ def test_any_size_is_answered(shape: tuple[int, int]) -> None:
     said = PhaseMapper()(image, HEADER)
     check_form(said)
     assert said.sizes["spot"] == 0
+    small = min(shape) * 0.03 < 7.7
+    assert ("less than the 7.7 nm in which spots" in said.attrs.get("note", "")) is small
 
 
 def test_a_crystal_smaller_than_a_window_is_seen(phantom: Phantom) -> None:
@@ -392,6 +401,12 @@ def test_what_can_not_be_analysed_says_why(image: np.ndarray, pixel: float, word
         {"workers": 0},
         {"rings": -1},
         {"scale_tolerance": -1},
+        {"strain_tolerance": float("inf")},
+        {"k_max": 1e9},
+        {"windows": (1e-9,)},
+        {"map_pixel": 1e-9},
+        {"temperature": -3.0},
+        {"temperature": float("nan")},
     ],
 )
 def test_a_setting_that_means_nothing_is_refused_by_name(settings: dict[str, Any]) -> None:
