@@ -52,7 +52,9 @@ class Seen:
     session: Session = field(default_factory=nothing)
     spacings: Spacings = field(default_factory=Spacings)
     count: dict[str, int] = field(default_factory=dict)
-    """Grains of each phase, `unknown` too."""
+    """Grains of each phase, `unknown` too, in frames with a pixel size."""
+    unscaled: dict[str, int] = field(default_factory=dict)
+    """The same in frames without one."""
 
 
 class Hrtem:
@@ -125,6 +127,7 @@ class Hrtem:
             candidates=known["candidates"],
             k_max=known["k_max"],
             strain=known["strain_tolerance"],
+            distortion=known["distortion_tolerance"],
             temperature=known["temperature"],
             library=self._library,
         )
@@ -157,6 +160,7 @@ class Hrtem:
     def columns(self) -> Mapping[str, Sequence[str]]:
         """Of the tables of frames, grains and spots."""
         shares = [f"fraction_{name}" for name in self._phases]
+        shares += [f"fraction_{name}_sigma" for name in self._phases]
         together = TOGETHER if self._unscaled.frames else ()
         return {
             "frames": [*FRAMES, *shares],
@@ -217,8 +221,9 @@ class Hrtem:
         seen.phases.append(frozenset(named))
         if not counted:
             return
+        count = seen.count if row.get(UNIT) == "nm" else seen.unscaled
         for grain in grains:
-            seen.count[str(grain["phase"])] = seen.count.get(str(grain["phase"]), 0) + 1
+            count[str(grain["phase"])] = count.get(str(grain["phase"]), 0) + 1
         if row.get(UNIT) == "nm":
             seen.session = POOL.add(seen.session, data, [int(row["frame"])])
             seen.spacings.add(data)
@@ -280,9 +285,11 @@ def _verdict(grain: Row) -> str:
     """What the label of a grain means, where its probability alone could be misread."""
     if grain["phase"] != "unknown":
         return "named"
+    if grain["probability"] > 0.5:
+        return "most probably no candidate"
     if grain["runner_up_probability"] > grain["probability"]:
         return f"undecided: most probably {grain['runner_up']}, but not surely enough to be named"
-    return "most probably no candidate"
+    return "undecided: several candidates fit, or none"
 
 
 def _spacings(spots: Sequence[Row], grain: int) -> str:
@@ -293,16 +300,28 @@ def _spacings(spots: Sequence[Row], grain: int) -> str:
 
 
 def _counted(data: xr.Dataset, grains: Sequence[Row], spots: Sequence[Row]) -> dict[str, Any]:
-    scale = data.attrs.get("scale_error"), data.attrs.get("scale_error_sigma")
-    fractions = zip(data["phase"].values, data["phase_fraction"].values[0], strict=True)
-    calibrated = data["y"].attrs["units"] == "nm"
     return {
         "grains": len(grains),
         "identified": sum(row["phase"] not in UNNAMED for row in grains),
         "spots": len(spots),
         "labelled_spots": sum(bool(row["label"]) for row in spots),
-        "scale_error": scale[0][0] if scale[0] else None,
-        "scale_error_sigma": scale[1][0] if scale[1] else None,
+        **_scale(data),
         "note": data.attrs.get("note", "").replace("frame 0: ", ""),
-        **({f"fraction_{name}": float(share) for name, share in fractions} if calibrated else {}),
+        **(_fractions(data) if data["y"].attrs["units"] == "nm" else {}),
+    }
+
+
+def _scale(data: xr.Dataset) -> dict[str, float]:
+    """What the grains of a frame say of its scale; nothing where they say nothing."""
+    said = {name: data.attrs.get(name) for name in ("scale_error", "scale_error_sigma")}
+    values = {name: float(one[0]) for name, one in said.items() if one}
+    return values if all(np.isfinite(value) for value in values.values()) else {}
+
+
+def _fractions(data: xr.Dataset) -> dict[str, float]:
+    """Share of each phase, and its standard deviation."""
+    return {
+        f"fraction_{phase}{end}": float(data[f"phase_fraction{end}"].values[0, n])
+        for end in ("", "_sigma")
+        for n, phase in enumerate(data["phase"].values)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,13 +71,13 @@ def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> N
             "frames": len(items),
             "without a result": without,
             "files that can't be read": len(batch.gathered.refused),
-            "grains": sum(seen.count.values()),
+            "grains": sum(seen.count.values()) + sum(seen.unscaled.values()),
             "grains with a phase": sum(seen.grains),
         }
     )
-    counted = Counter({k: v for k, v in seen.count.items() if k != "unknown"})
-    found = ", ".join(f"{formula(name)} ({many} grains)" for name, many in counted.most_common())
-    page.text(f"Phases found: {found or 'none'}.")
+    page.text(f"Phases found: {_listed(seen.count) or 'none'}.")
+    if likely := _listed(seen.unscaled):
+        page.text(f"Without a pixel size, by ratios and angles alone, likely: {likely}.")
     for sitting in sittings:
         if sitting.found is not None and sitting.found.attrs["alarm"] != "none":
             page.text(f"{sitting.name}: {sitting.found.attrs['alarm']}.", "alarm")
@@ -85,12 +85,18 @@ def _top(page: Page, batch: Batch, seen: Seen, sittings: Sequence[Sitting]) -> N
     if bare:
         page.text(
             f"{bare} frames say no pixel size: lengths in them are in pixels, and phases are named "
-            "by ratios and angles alone, of waves up to 10.7 pixels long; they are not among the "
-            "shares. Give --pixel-size if you know it.",
+            "by ratios and angles alone; they are not among the shares. Give --pixel-size if you "
+            "know it.",
             "alarm",
         )
     if without or batch.gathered.refused:
         page.text("Some frames or files have no result; the section below names each.", "alarm")
+
+
+def _listed(count: Mapping[str, int]) -> str:
+    """Phases with their grains, those with most first."""
+    named = Counter({name: many for name, many in count.items() if name != "unknown"})
+    return ", ".join(f"{formula(name)} ({many} grains)" for name, many in named.most_common())
 
 
 def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
@@ -171,7 +177,8 @@ def _calibration(page: Page, batch: Batch, sittings: Sequence[Sitting]) -> None:
         page.table(head, rows)
         page.text(
             "Scale: the true pixel over the header's, less 1. p: the share of permuted azimuths "
-            "that score as high. The shear is told, and never applied.",
+            "that score as high. Once accepted, the shear is taken out of the places of the spots; "
+            "maps keep the axes of the image.",
             "soft",
         )
     figures = [

@@ -13,6 +13,8 @@ from .words import reflection
 
 NAMED = 22
 """Peaks that are named, the highest."""
+MARGIN = 0.012
+"""Of the width, beside the curve: names of peaks at its ends have room there."""
 APART = 0.017
 """Of the width between two names, at least."""
 SPACINGS = (0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.18, 0.16, 0.15, 0.14, 0.13, 0.12, 0.11, 0.1)
@@ -36,7 +38,8 @@ def profile_figure(data: xr.Dataset) -> Figure:
     mean.axhline(1.0, color="#888888", linewidth=0.5)
     mean.set_ylabel("mean")
     mean.set_xlabel(f"k ({unit})")
-    most.set_xlim(float(k[0]), float(k[-1]))
+    margin = MARGIN * float(k[-1] - k[0])
+    most.set_xlim(float(k[0]) - margin, float(k[-1]) + margin)
     _peaks(most, data)
     _spacings(most, unit)
     return figure

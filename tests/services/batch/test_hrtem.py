@@ -106,12 +106,36 @@ def test_frames_without_a_pixel_size_may_follow_others(
     assert set(written["grain_frame"].values.tolist()) == {1, 2}
 
 
+def test_grains_without_a_pixel_size_are_counted_apart_from_shares(
+    image: np.ndarray, bare: list[Done]
+) -> None:
+    frames = [done(2, "a.tif", image[:, ::-1], PIXEL), *bare]
+    technique, _, rows = told(frames)
+    assert sum(technique.seen.count.values()) == rows[0]["grains"]
+    assert sum(technique.seen.unscaled.values()) == sum(int(str(row["grains"])) for row in rows[1:])
+    assert not any(name.startswith("fraction_") for name in rows[1])
+
+
+def test_shares_have_their_errors_and_nothing_is_said_of_a_scale_that_no_grain_tells(
+    image: np.ndarray,
+) -> None:
+    empty = np.random.default_rng(0).poisson(100, image.shape).astype(np.uint16)
+    technique, _, rows = told([done(0, "a.tif", image, PIXEL), done(1, "b.tif", empty, PIXEL)])
+    columns = technique.columns()["frames"]
+    assert {"fraction_LiF", "fraction_LiF_sigma"} < set(columns)
+    assert set(rows[0]) <= set(columns)
+    assert float(str(rows[0]["fraction_LiF_sigma"])) > 0
+    assert "scale_error_sigma" in rows[0]
+    assert "scale_error" not in rows[1]
+
+
 @pytest.mark.parametrize(
     ("phase", "own", "other", "words"),
     [
         ("LiF", 0.7, 0.2, "named"),
         ("unknown", 0.2, 0.45, "undecided: most probably LiH, but not surely enough to be named"),
         ("unknown", 0.6, 0.3, "most probably no candidate"),
+        ("unknown", 0.1, 0.09, "undecided: several candidates fit, or none"),
     ],
 )
 def test_the_verdict_says_what_unknown_means(
