@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -314,8 +315,9 @@ def _counted(data: xr.Dataset, grains: Sequence[Row], spots: Sequence[Row]) -> d
 def _scale(data: xr.Dataset) -> dict[str, float]:
     """What the grains of a frame say of its scale; nothing where they say nothing."""
     said = {name: data.attrs.get(name) for name in ("scale_error", "scale_error_sigma")}
-    values = {name: float(one[0]) for name, one in said.items() if one}
-    return values if all(np.isfinite(value) for value in values.values()) else {}
+    # what is not a number has been kept as JSON says it, null
+    known = {name: float(one[0]) for name, one in said.items() if one and one[0] is not None}
+    return known if len(known) == len(said) and all(map(math.isfinite, known.values())) else {}
 
 
 def _fractions(data: xr.Dataset) -> dict[str, float]:

@@ -14,6 +14,7 @@ from beamside.analysis.operators import Calibration
 from beamside.models.phantoms.hrtem import make
 from beamside.services.batch.hrtem import Hrtem, _verdict
 from beamside.services.batch.items import Gathered, Item
+from beamside.services.batch.store import put_result, result_in
 from beamside.services.batch.technique import Batch, Done
 from beamside.services.pixels import digest
 from beamside.stream.messages import Result, RunStart, RunStop
@@ -117,10 +118,14 @@ def test_grains_without_a_pixel_size_are_counted_apart_from_shares(
 
 
 def test_shares_have_their_errors_and_nothing_is_said_of_a_scale_that_no_grain_tells(
-    image: np.ndarray,
+    image: np.ndarray, tmp_path: Path
 ) -> None:
     empty = np.random.default_rng(0).poisson(100, image.shape).astype(np.uint16)
-    technique, _, rows = told([done(0, "a.tif", image, PIXEL), done(1, "b.tif", empty, PIXEL)])
+    frames = []
+    for frame in (done(0, "a.tif", image, PIXEL), done(1, "b.tif", empty, PIXEL)):
+        put_result(tmp_path / "kept", frame.result)  # as a worker leaves it
+        frames.append(replace(frame, result=result_in(tmp_path / "kept")))
+    technique, _, rows = told(frames)
     columns = technique.columns()["frames"]
     assert {"fraction_LiF", "fraction_LiF_sigma"} < set(columns)
     assert set(rows[0]) <= set(columns)
