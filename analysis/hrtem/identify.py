@@ -27,7 +27,7 @@ TEMPER = 1.25
 """Divides log evidences: the spots of a grain share errors (tilt, bending, a neighbour's spots)
 that the sum over spots takes for independent. Set on phantoms, so that of the answers given with
 more than 0.9 hardly any is wrong."""
-ROW_TEMPER = 1.0
+ROW_TEMPER = 1.2
 """The same for a single spot or row, which shares nothing."""
 PART = 0.4
 """Of a grain that a single spot or row counts when phases are counted: less is known of it."""
