@@ -26,8 +26,8 @@ LOOKS = 96
 SKIPPED = 4
 """One part of so many, at the beginning, is not in the slope."""
 CONFIDENCE = 0.95
-KEYS = (" ", "ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowDown", "ArrowDown", "Escape", "End")
-"""Pause, steps, a selection, live again."""
+KEYS = {" ": 32, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27, "End": 35}
+"""Pause, steps, a selection, live again; the codes that browsers know keys by."""
 COUNT = """() => {
   window.updates = 0;
   const text = document.querySelector('[data-testid=frame]');
@@ -72,8 +72,9 @@ def _watched(page: chromium.Page, feed: Feed, seconds: float) -> list[dict[str, 
     looks = [_look(page, feed)]
     for number in range(LOOKS):
         fed(feed, seconds / LOOKS, FASTER / EXPOSURE_S)
-        for key in KEYS:
-            page.evaluate(f"window.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}'}}))")
+        for key, code in KEYS.items():  # as a hand does: scripts that are sent leave code behind
+            for kind in ("rawKeyDown", "keyUp"):
+                page.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
             feed()
         looks.append(_look(page, feed))
         if sys.stderr.isatty():
