@@ -17,7 +17,7 @@ from .guard import may_change
 from .state import ViewState
 
 STALE_S = 5.0
-"""Without a notice of the service; or without a frame, while a run goes on."""
+"""Without a notice of the service."""
 WINDOW_S = 60.0
 """Over which the rate of bytes is taken."""
 SLOWEST = 10.0
@@ -84,11 +84,8 @@ class Health:
 
     def _stale(self, ages: Mapping[str, float | None]) -> bool:
         """Whether what is shown may be of before: a silent service, or a run without frames."""
-        status, frame = ages["status"], ages["frame"]
-        if status is not None and status > STALE_S:
-            return True
-        running = self.state.status.get("state") == "running"
-        return running and frame is not None and frame > STALE_S
+        status = ages["status"]
+        return self.state.late or (status is not None and status > STALE_S)
 
     def _take(self, status: Mapping[str, Any]) -> None:
         """Remember how many bytes had come at this time."""

@@ -75,6 +75,13 @@ class Past:
             if name == run:
                 await self.run(name, mark)
                 return run
+        return await self._newest(run, names)
+
+    async def newest(self, run: str) -> str | None:
+        """The archive of the newest run of that name."""
+        return await self._newest(run, await self.ids())
+
+    async def _newest(self, run: str, names: Sequence[tuple[str, str]]) -> str | None:
         for name, mark in names:
             if may_hold(name, run) and (await self.run(name, mark))["run"] == run:
                 return name

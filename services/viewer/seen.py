@@ -82,6 +82,9 @@ class Eyes:
     ) -> Held[Frame]:
         """The frame of a run and a number that is wanted."""
         held = self.state.frames.at(run, number, wanted)
+        if held is None and self.state.live is not None:
+            going = await self._going(run)
+            held = None if going is None else self.state.frames.at(going, number, wanted)
         if held is not None:
             return held
         archive = await self._archive(run, f"frame {number} of run {run!r}", self.state.frames)
@@ -94,10 +97,12 @@ class Eyes:
         """One frame's result; waited for only where its run is still going on."""
         run, number = place(request)
         found = self.result_held(request, run, number)
-        if found is None and wait:
-            found = await self.state.wait_for(
-                lambda: self.result_held(request, run, number), await self._worth(run, wait)
-            )
+        if found is None and (wait or self.state.live is not None):
+            going = await self._going(run)
+            if going is not None:
+                found = await self.state.wait_for(
+                    lambda: self.result_held(request, going, number), wait
+                )
         if found is not None:
             return found
         what = f"no result for frame {number} of run {run!r}"
@@ -118,11 +123,22 @@ class Eyes:
         """What grows over the runs under the name that is asked for, if something does."""
         return self.state.grown.get(request.query_params.get("analysis", ""))
 
-    async def _worth(self, run: str, wait: float) -> float:
-        """Nobody need wait for a run that is over and in the archive."""
-        if self.state.live is not None and self.state.live[1] == run:
-            return wait
-        return 0.0 if await self._find(run) else wait
+    async def _going(self, run: str) -> str | None:
+        """The name of a run, also by its archive's; None if it is over: nobody need wait for it."""
+        live = self.state.live
+        if live is not None and live[1] == run:
+            return run
+        archive = await self._find(run)
+        if archive is None:
+            return run
+        said = await self.past.run(archive)
+        if live != (said["source"], said["run"]) or said["status"] != "unfinished":
+            return None
+        # one that was never closed may have begun again under its name
+        try:
+            return live[1] if await self.past.newest(live[1]) == archive else None
+        except FileError:
+            return None
 
     async def _archive(self, run: str, what: str, ring: Any) -> str:
         name = await self._find(run)

@@ -19,6 +19,9 @@ RunKey: TypeAlias = tuple[str, str]
 
 OVERHEAD = 8192
 """Bytes that a message takes beside its arrays, measured: a small result about 7000."""
+LATE_S = 5.0
+"""Seconds after which a frame may be late; longer where three of the longest last gaps are."""
+LONGEST_GAP_S = 600.0
 RUNS = 64
 """How many runs' calibrations are remembered."""
 
@@ -120,6 +123,7 @@ class ViewState:
         self._calibrations: OrderedDict[RunKey, Mapping[str, Any]] = OrderedDict()
         self._status_at: float | None = None
         self.frame_at: float | None = None
+        self._gaps: deque[float] = deque([0.0], maxlen=4)
         self.result_at: float | None = None
         self.watchers: list[Callable[[Mapping[str, Any]], None]] = []
         """Who wants to hear of each status notice."""
@@ -129,7 +133,10 @@ class ViewState:
         """Show `message` from now on; a mapping is a status notice, all of its keys optional."""
         if isinstance(message, Frame):
             self.frames.add(message, message.nbytes)
-            self.frame_at = time.monotonic()
+            now = time.monotonic()
+            if self.frame_at is not None:
+                self._gaps.append(min(now - self.frame_at, LONGEST_GAP_S))
+            self.frame_at = now
             self._runs((message.source, message.run))
         elif isinstance(message, Result) and message.provenance.get("level") == "run":
             before = self.grown.get(message.analysis)
@@ -176,6 +183,17 @@ class ViewState:
     def live(self) -> RunKey | None:
         """The run that goes on now, if there is one."""
         return self.run if self.run is not None and self.stop is None else None
+
+    @property
+    def late(self) -> bool:
+        """Whether the next frame is overdue in a run that goes on, by the gaps before it.
+
+        As on the page (`useAge` in App.tsx).
+        """
+        running = self.status.get("state") == "running" and self.stop is None
+        if not running or self.frame_at is None:
+            return False
+        return time.monotonic() - self.frame_at > max(LATE_S, 3 * max(self._gaps))
 
     def ready(self) -> tuple[bool, str]:
         """Whether the service does its work now, and why not."""

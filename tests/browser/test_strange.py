@@ -48,6 +48,30 @@ def test_values_are_those_of_the_run_that_is_looked_at_not_of_its_namesake(
     assert f"/frames/{older}/0?" in address
 
 
+def test_a_pause_stays_with_its_run_when_that_begins_again_under_its_name(
+    page: Any, service: Any, tmp_path: Path, opened: Any
+) -> None:
+    start = RunStart("camera", "1", time_ns=10**18)
+    name = claim(tmp_path, start)
+    archive = Archive.create(tmp_path, name, start)
+    archive.add(flat("1", 0, 1000))
+    archive.flush()
+    service.restart(Past(tmp_path))
+    service.take(start, flat("1", 0, 1000))
+    opened("&layout=image|measure")
+    page.keyboard.press("Space")
+    page.wait_for_url(f"**/?run={name}&frame=0*")
+    archive.close(RunStop("camera", "1"))
+    service.take(RunStart("camera", "1", time_ns=2 * 10**18), flat("1", 0, 2000))
+    picture = page.locator(".panel.image canvas").first.bounding_box()
+    page.mouse.click(picture["x"] + 50, picture["y"] + 50)
+    page.locator("[data-fact=value]").get_by_text("1000", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Space")
+    page.mouse.click(picture["x"] + 90, picture["y"] + 90)
+    page.locator("[data-fact=value]").get_by_text("2000", exact=True).wait_for()
+
+
 def test_a_result_that_cannot_be_drawn_leaves_the_rest_of_the_page_as_it_is(
     page: Any, service: Any, feed: Any, specimen: Any, opened: Any
 ) -> None:

@@ -215,3 +215,54 @@ def test_without_an_archive_the_runs_are_those_held(visit: Any, run: Any) -> Non
         assert detail["results"] == {"hrtem": [[4, 4]]}
 
     visit(scenario)
+
+
+def test_a_long_poll_by_the_archives_name_waits_for_a_run_that_goes_on(
+    visit: Any, run: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        old, abandoned = run.archive(tmp_path, close=False)
+        name, archive = run.archive(tmp_path, close=False)
+        assert old != name
+        state.take(run.start)
+        state.take(run.frame(7))
+        asked = asyncio.create_task(client.get(f"/api/v1/results/{name}/7?wait=20"))
+        # an earlier run of that name that was never closed is not the one that goes on
+        gone = await asyncio.wait_for(client.get(f"/api/v1/results/{old}/7?wait=20"), 15)
+        assert gone.status_code == 404
+        assert not asked.done()
+        state.take(run.result(7))
+        assert (await asked).json()["frame"] == 7
+        state.take(RunStop("camera", run.name))
+        over = await asyncio.wait_for(client.get(f"/api/v1/results/{name}/9?wait=20"), 15)
+        assert over.status_code == 404
+        for one in (abandoned, archive):
+            one.close(RunStop("camera", run.name))
+
+    visit(scenario, tmp_path)
+
+
+def test_the_archives_name_stays_with_a_run_that_begins_again_under_its_name(
+    visit: Any, run: Any, array: Any, tmp_path: Path
+) -> None:
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.start)
+        name, archive = run.archive(tmp_path, close=False)
+        newest = np.full((3, 4), 7, "<u2")
+        state.take(run.frame(9, newest))  # not in the archive yet
+        state.take(run.result(9))
+        live = await client.get(f"/api/v1/frames/{name}/9?enc=raw")
+        assert (live.headers["x-from"], array(live)[0, 0]) == ("live", 7)
+        assert (await client.get(f"/api/v1/results/{name}/9")).json()["from"] == "live"
+        archive.close(RunStop("camera", run.name))
+        again, following = run.archive(tmp_path, 2, close=False)
+        assert again != name
+        state.take(run.start)
+        state.take(run.frame(3, newest))
+        old = await client.get(f"/api/v1/frames/{name}/3?enc=raw")
+        assert (old.headers["x-from"], array(old)[0, 0]) == ("archive", 300)
+        new = await client.get(f"/api/v1/frames/{again}/3?enc=raw")
+        assert (new.headers["x-from"], array(new)[0, 0]) == ("live", 7)
+        following.close(RunStop("camera", run.name))
+
+    visit(scenario, tmp_path)

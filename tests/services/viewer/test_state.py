@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import numpy as np
+import pytest
 
 from beamside.services.viewer import ViewState
 from beamside.services.viewer.state import OVERHEAD
@@ -69,3 +71,22 @@ def test_a_waiter_that_gives_up_leaves_nothing_behind(run: Any) -> None:
         assert await state.wait_for(lambda: nothing, 0.01) is None
 
     asyncio.run(scenario())
+
+
+def test_a_frame_is_late_by_the_gaps_before_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    state = ViewState()
+    state.take(run.start)
+    state.take({"state": "running"})
+    late = []
+    for number in range(3):  # exposures of 8 s
+        state.take(run.frame(number))
+        for passed in (4.0, 4.0):
+            clock[0] += passed
+            late.append(state.late)
+    assert late == [False, True, False, False, False, False]  # only the first was a surprise
+    clock[0] += 17
+    assert state.late
+    state.take(RunStop("camera", run.name))
+    assert not state.late

@@ -136,10 +136,9 @@ class Puller {
     const there = wanted && here?.frame === moment.frame && nameOf(here) === moment.run;
     if (there || this.tried === moment) return shown;
     this.tried = moment;
-    const [result, image] = await Promise.all([
-      resultOf(moment, wishes.analysis),
-      imageOf(moment, wishes),
-    ]);
+    const [result, image] = (
+      await Promise.all([resultOf(moment, wishes.analysis), imageOf(moment, wishes)])
+    ).map((one) => called(one, moment)) as [ResultDoc | undefined, Picture | undefined];
     const pictures = result ? await picturesOf(result, wishes.wants, {}) : {};
     const problem = image || result ? undefined : words.gone(moment.frame, moment.run);
     return { image: image ?? shown.image, result, pictures, problem };
@@ -154,9 +153,10 @@ async function completed(shown: Shown, wishes: Wishes): Promise<Shown> {
   const stale = image !== undefined && image.asked !== keyOf(wishes.image);
   if (!lacking.length && !stale) return shown;
   const kept = Object.fromEntries(Object.entries(pictures).filter(([key]) => keys.has(key)));
+  const here = image && { run: nameOf(image), frame: image.frame };
   const [all, sharp] = await Promise.all([
     result ? picturesOf(result, lacking, kept) : {},
-    stale ? imageOf(image, wishes) : image,
+    stale && here ? called(await imageOf(here, wishes), here) : image,
   ]);
   // what is gone from the ring stays as it is
   const same = image && !sharp ? { ...image, asked: keyOf(wishes.image) } : sharp;
@@ -168,6 +168,11 @@ async function resultOf(moment: Moment, analysis: string | undefined): Promise<R
   return unlessGone(async () =>
     understood(await askJson<ResultDoc>(`api/v1/results/${encodeURIComponent(moment.run)}/${moment.frame}${of}`)),
   );
+}
+
+/** Under the name it was asked for by: that of an archive stays, that of a run may be another's tomorrow. */
+function called<T extends Picture | ResultDoc>(one: T | undefined, { run }: Moment): T | undefined {
+  return one && nameOf(one) !== run ? { ...one, id: run } : one;
 }
 
 function imageOf(moment: Moment, { image }: Wishes): Promise<Picture | undefined> {
@@ -189,7 +194,8 @@ async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
 }
 
 function hrefOf(result: ResultDoc | undefined, want: Want): string | undefined {
-  return result?.variables[want.variable]?.href;
+  if (!result?.variables[want.variable]?.href) return undefined;
+  return `/api/v1/results/${encodeURIComponent(nameOf(result))}/${result.frame}/${encodeURIComponent(want.variable)}`;
 }
 
 async function picturesOf(

@@ -82,7 +82,13 @@ export function useTime(
     setPlaying(false);
     const { image, result } = now.current.shown();
     const place = image ?? result;
-    if (!now.current.moment && place) onSpot({ run: place.run, frame: place.frame });
+    if (now.current.moment || !place) return;
+    onSpot({ run: place.run, frame: place.frame });
+    // a run may begin again under its name; its archive has one of its own
+    void archiveOf(place.run).then((run) => {
+      const { moment } = now.current;
+      if (run && moment?.run === place.run) onSpot({ run, frame: moment.frame });
+    });
   }, [onSpot]);
   const step = useCallback(
     (by: number) => {
@@ -116,6 +122,17 @@ export function useTime(
   }, [going, presented]);
 
   return { live, playing: going, moment, ranges, detail, pause, play, step, goTo, goLive, presented };
+}
+
+/** What the archive calls a run that goes on; undefined where it keeps none. */
+async function archiveOf(run: string): Promise<string | undefined> {
+  try {
+    const { live, id } = await askJson<RunDetail>(`api/v1/runs/${encodeURIComponent(run)}`);
+    return (live && id) || undefined;
+  } catch (error) {
+    if (error instanceof Refused || error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 function withFrame(ranges: Ranges, frame: number): Ranges {
