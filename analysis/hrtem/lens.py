@@ -95,7 +95,8 @@ class Lens:
         powers = np.stack([np.ones_like(kx), kx, kx**2, kx**4]).astype(np.float32)
         chi = np.stack(terms, axis=1).astype(np.float32) @ powers
         first = int(np.searchsorted(kx, np.sqrt(max(top - y.max(), 0))))
-        squared = np.maximum(np.add.outer(y, kx[first:] ** 2), 1e-12).astype(np.float32)
+        squared = np.add.outer(y.astype(np.float32), powers[2, first:])
+        np.maximum(squared, np.float32(1e-12), out=squared)
         beyond = twofold.astype(np.float32) @ powers[:3, first:]
         beyond *= np.float32(top) / squared
         beyond += np.float32(fourth * top**2 + defocus * top)

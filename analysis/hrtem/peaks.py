@@ -149,7 +149,8 @@ def _take(
     jx = ix[:, None] + offsets[:, 1]
     jy = np.where(jx < 0, -jy % z.shape[1], jy)
     jx = np.abs(jx)
-    values = z[tile[:, None], jy, np.minimum(jx, z.shape[2] - 1)]
+    flat = (tile[:, None] * z.shape[1] + jy) * z.shape[2] + np.minimum(jx, z.shape[2] - 1)
+    values = z.ravel().take(flat)
     return np.where(jx >= z.shape[2], np.float32(0), values)
 
 

@@ -31,15 +31,16 @@ def clean(image: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if min(image.shape) < SMALLEST:
         raise AnalysisError(f"an image of {image.shape} is too small: {SMALLEST} pixels at least")
     notes = []
-    pixels = image.astype(np.float32)
+    pixels = np.empty(image.shape, np.float32)
     if image.dtype.kind == "f":
+        pixels[:] = image
         bad = ~np.isfinite(pixels)
         if bad.all():
             raise AnalysisError("the image holds no finite pixel")
         if bad.any():
             fill(pixels, bad)
             notes.append(f"{int(bad.sum())} pixels were not finite and were filled with noise")
-    seen = _survey(pixels)
+    seen = _survey(pixels, image if image.dtype.kind != "f" else None)
     low, top = seen.low, seen.top
     if top == low:
         return pixels, [*notes, "all pixels are equal: there is nothing to see"]
@@ -79,8 +80,8 @@ class _Survey:
     columns: np.ndarray
 
 
-def _survey(pixels: np.ndarray) -> _Survey:
-    """Look at all pixels once, in blocks that stay in the cache."""
+def _survey(pixels: np.ndarray, source: np.ndarray | None = None) -> _Survey:
+    """Look at all pixels once, in blocks that stay in the cache; fill them from a `source`."""
     rows = np.empty(len(pixels), np.float32)
     columns = np.zeros(pixels.shape[1])
     low, tops = np.inf, []
@@ -89,6 +90,8 @@ def _survey(pixels: np.ndarray) -> _Survey:
     across, down = np.ones(pixels.shape[1], np.float32), np.ones(step, np.float32)
     for start in range(0, len(pixels), step):
         part = pixels[start : start + step]
+        if source is not None:
+            part[:] = source[start : start + step]
         low = min(low, float(part.min()))
         tops.append(float(part.max()))
         np.matmul(part, across, out=rows[start : start + step])

@@ -57,7 +57,7 @@ def contrast(
         if fine:
             field = inverse(_every_other(view.spectrum, band), nx // 2, workers)
         else:
-            field = inverse(np.where(band, view.spectrum, np.complex64(0)), nx, workers)
+            field = inverse(view.spectrum * band, nx, workers)
         blocks = _block_mean(np.square(field, out=field), shape)
         blocks /= np.float32(max(int(np.count_nonzero(band)), 1))
         sigma = [smooth / (size / n) for size, n in zip(view.size, shape, strict=True)]
@@ -73,14 +73,11 @@ def _every_other(half: np.ndarray, band: np.ndarray) -> np.ndarray:
     A mean square is the same over a quarter of the pixels, and costs a quarter.
     """
     ny, nx = len(half) // 2, half.shape[1] - 1
-    rows, none = np.empty((ny, nx + 1), np.complex64), np.complex64(0)
+    rows = np.empty((ny, nx + 1), np.complex64)
     for start in range(0, ny, ROWS):
-        first, second = slice(start, min(start + ROWS, ny)), slice(start + ny, start + ROWS + ny)
-        np.add(
-            np.where(band[first], half[first], none),
-            np.where(band[second], half[second], none),
-            out=rows[first],
-        )
+        part = slice(start, min(start + ROWS, ny))
+        np.multiply(half[:ny][part], band[:ny][part], out=rows[part])
+        rows[part] += half[ny:][part] * band[ny:][part]
     keep = nx // 2 + 1
     mirror = rows[-np.arange(ny) % ny, nx - keep + 1 :][:, ::-1]
     both: np.ndarray = np.conj(mirror, out=mirror)
@@ -121,7 +118,7 @@ def _without(view: View, ky: np.ndarray, kx: np.ndarray, radius: float) -> np.nd
 def _block_mean(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Mean over blocks as equal as whole pixels allow."""
     edges = [np.arange(m) * n // m for n, m in zip(field.shape, shape, strict=True)]
-    sums = np.add.reduceat(np.add.reduceat(field, edges[0], axis=0), edges[1], axis=1)
+    sums = np.add.reduceat(np.add.reduceat(field, edges[1], axis=1), edges[0], axis=0)
     counts = [np.diff(np.r_[edge, n]) for edge, n in zip(edges, field.shape, strict=True)]
     mean: np.ndarray = sums / (counts[0][:, None] * counts[1][None, :])
     return mean
