@@ -4,12 +4,13 @@ With the area A_g of each grain, its posterior p_g of a phase, the length L_g of
 the area A of the specimen, the expected fraction of the phase and its variance are
 
     f = sum_g p_g A_g / A
-    var f = sum_g p_g (1 - p_g) (A_g / A)^2 + (e sum_g p_g L_g / A)^2 + m (sum_g A_g / A)^2 / n
+    var f = sum_g p_g (1 - p_g) (A_g / A)^2 + (e sum_g p_g L_g / A)^2 + m c min(c, 1 - F) / n
 
 The first term is the doubt about the phases, of each grain for itself; the second is where the
 edges lie (standard deviation e), which the lens displaces in the same sense all over the frame. The
 third is what was not seen, or seen as something else: the number of such grains of a phase varies
-by m n, and they are as large as the n grains that are seen. Where none is seen it is nothing.
+by m n, and they are as large as the n grains that are seen, whose share is c; but there is room for
+them only where no phase is expected, F being the sum of f. Where no grain is seen it is nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def fractions(
     length = boundary(grains_at, many, grid)
     whole = float(inside.sum() * pixel)
     share, edge = area / max(whole, pixel), e * length / max(whole, pixel)
-    doubt = (posterior * (1 - posterior)).T @ share**2 + MISSED * share.sum() ** 2 / max(many, 1)
+    doubt = (posterior * (1 - posterior)).T @ share**2
+    seen, room = float(share.sum()), max(0.0, 1 - float(posterior.sum(axis=1) @ share))
+    doubt += MISSED * seen * min(seen, room) / max(many, 1)
     return Fractions(
         phases=posterior.T @ share,
         sigma=np.sqrt(doubt + (posterior.T @ edge) ** 2),

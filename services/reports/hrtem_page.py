@@ -134,8 +134,8 @@ def _session(page: Page, batch: Batch, seen: Seen, library: Library) -> None:
         f"Shares of {said.attrs['specimen_area_nm2']:.4g} nm² of specimen in "
         f"{said.attrs['frames']} frames. The standard error is the larger of the spread "
         "between frames (as if each showed another place; not known from one frame) and of the "
-        "doubt about phases and edges in them; not what was never seen because it showed no "
-        "fringes.",
+        "doubt about phases and edges in them, with as many grains missed or misread as in "
+        "phantoms; not what shows no fringes anywhere.",
         "soft",
     )
     over = _drawn(

@@ -48,6 +48,12 @@ def test_the_doubt_is_that_of_phases_of_edges_and_of_what_was_missed(discs: np.n
     )
 
 
+def test_in_a_single_crystal_there_is_no_room_for_others() -> None:
+    whole = np.ones(GRID.shape, np.int16)
+    said = fractions(whole, whole > 0, np.array([[1.0, 0.0]]), GRID, 0.3)
+    np.testing.assert_allclose([said.phases, said.sigma], [[1, 0], [0, 0]], atol=1e-9)
+
+
 def test_a_frame_of_vacuum_has_no_fraction() -> None:
     said = fractions(
         np.zeros(GRID.shape, np.int16), np.zeros(GRID.shape, bool), np.zeros((0, 3)), GRID, 0.3
