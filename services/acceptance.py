@@ -53,9 +53,9 @@ def accepted(
         raise NotAcceptedError("there is no pixel size that could be corrected")
     given = proposal.get("correction") if correction is None else correction
     values = _numbers(given, 3)
-    if values is None or max(map(abs, values)) > LARGEST:
+    if values is None or max(map(abs, values)) >= LARGEST:
         raise NotAcceptedError(
-            f"a correction is three numbers (scale, anisotropy, shear) up to {LARGEST}"
+            f"a correction is three numbers (scale, anisotropy, shear) below {LARGEST}"
         )
     if correction is None and not proposal.get("enough", True):
         raise NotAcceptedError(
@@ -96,7 +96,7 @@ def in_force(events: Sequence[Mapping[str, Any]], pixel_size_nm: Any) -> dict[st
         values = _numbers(event.get("correction"), 3)
         if event.get("event") == "withdraw":
             return None
-        if event.get("event") == "accept" and values and max(map(abs, values)) <= LARGEST:
+        if event.get("event") == "accept" and values and max(map(abs, values)) < LARGEST:
             sigma = _numbers(event.get("correction_sigma"), 3)
             known = {"correction_sigma": sigma} if sigma else {}
             plain = {name: said for name, said in event.items() if name != "correction_sigma"}

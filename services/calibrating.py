@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..analysis.hrtem.selfcal import SelfCalibration
 from ..analysis.hrtem.uncalibrated import LISTED, Uncalibrated
 from ..stream.errors import FileError
 from ..stream.files import parse_length
+from ..stream.files.formats import split
 from .deciding import accept, over_http, tell, withdraw
 from .library import chosen_folder, library
 from .looking import ANALYSIS, SHOWN, Account, Said, looker, results
@@ -29,6 +31,7 @@ def command(args: argparse.Namespace) -> int:
     """Calibrate on what is said of the frames of one session; applied is what is accepted."""
     if args.page is not None:
         return over_http(args)
+    _untangle(args)
     if not args.archives:
         raise FileError("name archives or images, or --page ADDRESS of a service that runs")
     if args.withdraw:
@@ -54,6 +57,18 @@ def command(args: argparse.Namespace) -> int:
     found |= {"refused": account.refused, "same": account.same}
     tell(args, found, [*text, *account_lines(account)])
     return 1 if account.refused else 0
+
+
+def _untangle(args: argparse.Namespace) -> None:
+    """Take files behind `--phases NAME` for what they are: it takes all words that follow it."""
+    known = library(chosen_folder())
+    named = {*known.records, *known.sets, "all"}
+    while len(args.phases) > 1 and args.phases[-1] not in named:
+        last = Path(args.phases[-1])
+        if not split(last)[0].exists():
+            return
+        args.archives.insert(0, last)
+        args.phases.pop()
 
 
 def by_scale(results: Said, one: SelfCalibration, known: bool) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def read(path: Path) -> tuple[np.ndarray, Truth]:
     """Read image[y, x] and truth from an npz file; FileError says what is wrong with it."""
     if not path.is_file():
         raise FileError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise FileError(f"{path} is no npz file, so no image with truth")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

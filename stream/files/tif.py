@@ -137,7 +137,8 @@ def _scale(file: tifffile.TiffFile, page: Any) -> tuple[Scale | None, str]:
         return None, ""
     if file.is_imagej:
         unit = str((file.imagej_metadata or {}).get("unit", ""))
-        unit = unit.replace("\\u00B5", "\u00b5")  # ImageJ writes the escape itself
+        # ImageJ writes what is not ASCII as escapes: micro signs, angstroms
+        unit = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), unit)
         if unit not in ("inch", ""):
             return Scale((y, x), (unit, unit), "ImageJ"), ""
     name, cm = _RESOLUTION_UNITS.get(int(_value(page, 296, 1)), ("", 0.0))

@@ -52,6 +52,7 @@ def test_an_acceptance_says_who_when_and_what() -> None:
         ({"enough": False}, None, "the evidence is too little"),
         ({"pixel_size_nm": None}, None, "no pixel size"),
         ({}, [0.4, 0, 0], "three numbers"),
+        ({}, [0.3, 0, 0], "three numbers"),  # the analysis takes no more than what is below
         ({}, [0.1, 0], "three numbers"),
         ({}, [True, 0, 0], "three numbers"),
         ({}, [float("nan"), 0, 0], "three numbers"),

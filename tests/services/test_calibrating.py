@@ -107,10 +107,10 @@ def test_image_files_with_a_wrong_pixel_size_are_calibrated(
 ) -> None:
     told = said(capsys, *map(str, images), "--pixel-size", "0.0283nm")
     assert told["scale"] == pytest.approx(0.0275 / 0.0283, abs=0.008)
-    reference = said(
+    reference = said(  # the image last, where a person writes it
         capsys,
-        str(images[0]),
         *("--pixel-size", "0.0283nm", "--reference", "--phases", "Li2CO3", "LiOH", "Li3N"),
+        str(images[0]),
     )
     assert reference["scale"] == pytest.approx(0.0275 / 0.0283, abs=0.008)
     assert reference["calibration_origin"] == "reference"

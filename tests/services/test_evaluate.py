@@ -160,7 +160,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_npz_is_named(tmp_path: Path) -> None:
     path = tmp_path / "text.npz"
     path.write_text("not a zip")
-    with pytest.raises(FileError, match=r"text\.npz"):
+    with pytest.raises(FileError, match=r"text\.npz is no npz file"):
         read(path)
 
 

@@ -65,7 +65,13 @@ def test_an_image_keeps_its_type_and_becomes_little_endian(tmp_path: Path, kind:
 
 @pytest.mark.parametrize(
     ("unit", "per_unit", "nm"),
-    [("nm", 50, 0.02), ("micron", 50000, 0.02), ("\\u00B5m", 50000, 0.02), ("um", 50000, 0.02)],
+    [
+        ("nm", 50, 0.02),
+        ("micron", 50000, 0.02),
+        ("\\u00B5m", 50000, 0.02),
+        ("um", 50000, 0.02),
+        ("\\u00C5", 5, 0.02),
+    ],
 )
 def test_imagejs_unit_is_read(tmp_path: Path, unit: str, per_unit: int, nm: float) -> None:
     path = tmp_path / "a.tif"
