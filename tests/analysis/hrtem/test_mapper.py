@@ -430,7 +430,12 @@ def test_what_is_analysed_before_the_first_frame_holds_a_grain(
 ) -> None:
     said: list[xr.Dataset] = []
     call = PhaseMapper.__call__
-    monkeypatch.setattr(PhaseMapper, "__call__", lambda *a: said.append(call(*a)) or said[-1])
+
+    def heard(*given: Any) -> xr.Dataset:
+        said.append(call(*given))
+        return said[-1]
+
+    monkeypatch.setattr(PhaseMapper, "__call__", heard)
     PhaseMapper(k_max=k_max).prepare()
     assert said[0].sizes["spot"] >= 2
     assert said[0].sizes["grain"] == 1
