@@ -19,7 +19,7 @@ from .ghost import Ghost, ghost
 from .grains import Grains, name_grains
 from .groups import group
 from .lens import Restored, lens_of, restore
-from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, strengths, upsampled
+from .maps import UNKNOWN, VACUUM, Grid, grain_map, label_maps, powers, strengths, upsampled
 from .orientation import Orientation, orientations
 from .regions import union
 from .ring_views import RingViews, draw_rings
@@ -133,7 +133,8 @@ def analyse(image: np.ndarray, limits: Limits, known: Candidates) -> Found:
     found, grain, grains = complete(
         view, found, grain, grains, known, spectra, limits.optics, restored
     )
-    at = grain_map(strengths(found, grain, len(grains)), inside, grid)
+    strength, weight = (f(found, grain, len(grains)) for f in (strengths, powers))
+    at = grain_map(strength, weight, inside, grid)
     at, grain, grains = _renumber(at, grain, grains, grid)
     label = grains.classes(limits.label_above, limits.label_row_above)
     classes, confidence = label_maps(at, inside, label, grains.probability(label))

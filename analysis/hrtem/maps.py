@@ -158,23 +158,34 @@ def interpolation(n: int, m: int) -> np.ndarray:
     return matrix
 
 
-def grain_map(strength: np.ndarray, inside: np.ndarray, grid: Grid) -> np.ndarray:
-    """Number (from 1) of the grain with the strongest fringes at each pixel, 0 none; int16.
+def powers(found: Reflections, grain: np.ndarray, many: int) -> np.ndarray:
+    """Power over noise of all fringes of each grain, where they stand highest: [grain]."""
+    return np.bincount(grain, found.regions.peak, many)
 
-    `inside` is the specimen on the pixels of the maps. Grains compete by amplitude over their own
-    plateau, and where touching grains tie the boundary lies between them. The RIM of the specimen
-    belongs to no grain.
+
+def grain_map(
+    strength: np.ndarray, power: np.ndarray, inside: np.ndarray, grid: Grid
+) -> np.ndarray:
+    """Number (from 1) of the grain at each pixel, 0 none; int16.
+
+    `power` is that of the `powers`, `inside` is the specimen on the pixels of the maps. A grain
+    reaches to EDGE of its plateau; of those that reach a pixel it is of the one whose fringes have
+    the most power over noise there: the logarithm of the likelihood that they aren't noise. The RIM
+    of the specimen belongs to no grain.
     """
     up_y, up_x = (interpolation(strength.shape[1 + a], grid.shape[a]) for a in (0, 1))
     result = np.zeros(grid.shape, np.int16)
-    best = np.full(grid.shape, EDGE, np.float32)
+    best = np.zeros(grid.shape, np.float32)
+    height = np.sqrt(power).astype(np.float32)
     for number, weak in enumerate(strength, 1):
         rows, columns = np.flatnonzero(weak.any(axis=1)), np.flatnonzero(weak.any(axis=0))
         if not len(rows):
             continue
         y, x = _span(rows, up_y), _span(columns, up_x)
         fine = up_y[y] @ weak @ up_x[x].T
-        won = fine > best[y, x]
+        there = fine > EDGE
+        fine *= height[number - 1]
+        won = there & (fine > best[y, x])
         best[y, x][won] = fine[won]
         result[y, x][won] = number
     result[~scipy.ndimage.binary_erosion(inside, iterations=RIM, border_value=1)] = 0

@@ -70,7 +70,9 @@ def test_an_image_of_one_level_is_all_specimen_or_all_vacuum(level: float, solid
 def test_grains_keep_off_the_vacuum() -> None:
     inside = np.ones((20, 20), bool)
     inside[:, 12:] = False
-    numbers = grain_map(np.ones((1, 20, 20), np.float32), inside, Grid((20, 20), (10.0, 10.0)))
+    numbers = grain_map(
+        np.ones((1, 20, 20), np.float32), np.ones(1), inside, Grid((20, 20), (10.0, 10.0))
+    )
     assert (numbers[:, :10] == 1).all()
     assert not numbers[:, 10:].any()
 
