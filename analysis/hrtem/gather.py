@@ -91,7 +91,7 @@ def _twins(k: np.ndarray, snr: np.ndarray, size: np.ndarray, group: np.ndarray) 
     """Which spots have the k (or -k) of a far stronger one of another group."""
     both = np.concatenate([k, -k])
     here, there = (cKDTree(np.stack([each.real, each.imag], axis=1)) for each in (k, both))
-    reach = TWIN / size.min()
+    reach = TWIN / max(float(size.min()), float(np.median(size)) / 4)
     near = here.sparse_distance_matrix(there, reach, output_type="coo_matrix")
     one, other = near.row, near.col % len(k)
     alike = near.data < TWIN / np.minimum(size[one], size[other])

@@ -28,7 +28,7 @@ TEMPER = 1.25
 that the sum over spots takes for independent. Set on phantoms, so that of the answers given with
 more than 0.9 hardly any is wrong."""
 ROW_TEMPER = 1.2
-"""The same for a single spot or row, which shares nothing."""
+"""The same for a single spot or row, which shares less."""
 PART = 0.4
 """Of a grain that a single spot or row counts when phases are counted: less is known of it."""
 FEW = 3.0
@@ -210,7 +210,8 @@ def _abundant(
 ) -> np.ndarray:
     """Posterior of each vote, given log odds against `unknown` with abundances as in `prior`.
 
-    Each grain says, for as much as it is `counted`, to all others what is abundant in the image.
+    `unknown` holds what is `stray`[grain] too, whatever is abundant. Each grain says, for as much
+    as it is `counted`, to all others what is abundant in the image.
     """
     phases, counts = len(prior) - 1, counted[:, None]
     top = np.zeros(found.grains)
@@ -220,13 +221,13 @@ def _abundant(
     likelihood = np.bincount(target, weight, found.grains * phases).reshape(-1, phases)
     likelihood = np.concatenate([likelihood, none[:, None]], axis=1)
     share = likelihood / likelihood.sum(axis=1, keepdims=True)
-    least = np.tile(prior, (found.grains, 1))
-    least[:, -1] = stray + (1 - stray) * prior[-1]
+    before = np.tile(prior, (found.grains, 1))
+    before[:, -1] = stray + (1 - stray) * prior[-1]
     for _ in range(ROUNDS):
         others = (counts * share).sum(axis=0) - counts * share
         more = (FEW * prior + others) / (FEW + others.sum(axis=1, keepdims=True))
         more[:, -1] = stray + (1 - stray) * more[:, -1]
-        more /= least
+        more /= before
         share = likelihood * more
         share /= share.sum(axis=1, keepdims=True)
     part = share[:, :-1].ravel()[target] / np.maximum(likelihood[:, :-1].ravel()[target], 1e-300)
