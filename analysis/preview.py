@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 LEVELS = 254
 """Grey levels of a quantised preview; code 0 is kept for pixels without a value."""
+
+FINE_LEVELS = 65534
+"""As many of one with 16 bits."""
 
 SAMPLE = 256
 """The contrast window is read off at most SAMPLE x SAMPLE pixels."""
@@ -18,7 +22,7 @@ class Preview:
     """A small picture: `value = offset + scale * code`, code 0 = no value; f32 has values as is."""
 
     pixels: np.ndarray
-    """[y, x], uint8 codes or float32 values."""
+    """[y, x], codes of 8 or 16 bits, or float32 values."""
     scale: float
     offset: float
     step: int
@@ -34,12 +38,15 @@ def preview(
     size: int,
     *,
     quantised: bool = True,
+    fine: bool = False,
+    beyond: float = 0.0,
     percentiles: tuple[float, float] = (0.1, 99.9),
     limits: tuple[float, float] | None = None,
 ) -> Preview:
-    """Shrink `image[y, x]` to at most `size` pixels a side and quantise it to 8 bits.
+    """Shrink `image[y, x]` to at most `size` pixels a side and quantise it to 8 bits (16: `fine`).
 
-    The contrast window is `limits` (values), or lies between `percentiles` of the small picture.
+    The contrast window is `limits` (values), or lies between `percentiles` of the small picture;
+    codes go on for `beyond` windows below and above it, as far as there are values.
 
     Pixels that are not finite, and the all-ones that detectors with 32 bits and more write for
     masked pixels, have no value. An image without any value has the window 0..1.
@@ -50,7 +57,9 @@ def preview(
         with np.errstate(over="ignore"):  # beyond float32 lies infinity
             values = np.ascontiguousarray(small, np.float32)
         return Preview(values, 1.0, 0.0, step, low, high)
-    codes, scale, offset = quantise(small, low, high)
+    kind = np.uint16 if fine else np.uint8
+    ends = _further(small, low, high, beyond) if beyond else (low, high)
+    codes, scale, offset = quantise(small, *ends, kind)
     return Preview(codes, scale, offset, step, low, high)
 
 
@@ -135,6 +144,15 @@ def window(
     return float(finite.min()), float(finite.max())
 
 
+def _further(image: np.ndarray, low: float, high: float, windows: float) -> tuple[float, float]:
+    finite = image[np.isfinite(image)]
+    if not finite.size:
+        return low, high
+    more = windows * (high - low)
+    least, most = float(finite.min()), float(finite.max())
+    return min(low, max(least, low - more)), max(high, min(most, high + more))
+
+
 def _counted(sample: np.ndarray, percentiles: tuple[float, float]) -> tuple[float, float]:
     """The percentiles of few whole numbers as `np.percentile` has them, by counting each."""
     least = int(sample.min())
@@ -155,14 +173,20 @@ BLOCK = 1 << 16
 """Pixels that are coded at a time: so many lie in a cache."""
 
 
-def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, float, float]:
-    """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset."""
-    scale = (float(high) - float(low)) / LEVELS
+def quantise(
+    image: np.ndarray, low: float, high: float, codes_as: type[np.unsignedinteger[Any]] = np.uint8
+) -> tuple[np.ndarray, float, float]:
+    """Code `low`..`high` of `image[y, x]` as 1..255 and no value as 0; also scale and offset.
+
+    In 16 bits, if `codes_as` are such, as 1..65535.
+    """
+    most = LEVELS if codes_as is np.uint8 else FINE_LEVELS
+    scale = (float(high) - float(low)) / most
     if not 1e-300 < scale < np.inf:
-        return np.isfinite(image).astype(np.uint8), 0.0, low
+        return np.isfinite(image).astype(codes_as), 0.0, low
     narrow = image.dtype.itemsize <= (4 if image.dtype.kind == "f" else 2)
     kind = np.dtype(np.float32 if narrow and 1e-30 < scale < 1e30 else np.float64)
-    codes = np.empty(image.shape, np.uint8)
+    codes = np.empty(image.shape, codes_as)
     values, coded = np.ascontiguousarray(image).reshape(-1), codes.reshape(-1)
     room = np.empty(min(BLOCK, values.size), kind)
     for at in range(0, values.size, BLOCK):
@@ -171,7 +195,7 @@ def quantise(image: np.ndarray, low: float, high: float) -> tuple[np.ndarray, fl
         levels[:] = part
         levels -= kind.type(low)
         levels *= kind.type(1 / scale)
-        np.clip(levels, 0, LEVELS, out=levels)
+        np.clip(levels, 0, most, out=levels)
         levels += kind.type(1.5)
         if image.dtype.kind == "f":
             levels[~np.isfinite(part)] = 0

@@ -20,7 +20,9 @@ from .seen import Eyes, Seen, channel_of, place, same, variable
 from .state import Held, ViewState
 
 NEWEST = 1 << 62
-ENCODINGS = ("u8", "f32", "raw")
+ENCODINGS = ("u8", "u16", "f32", "raw")
+FURTHEST = 1000
+"""Windows that codes go on for beyond the contrast."""
 PERCENTILES = (0.1, 99.9)
 VARIABLE = "/results/{run:path}/{frame:number}/{variable:path}"
 FRAME = "/frames/{run:path}/{frame:number}"
@@ -160,10 +162,10 @@ def _description(held: Held[Result], number: int, image: bool) -> Response:
     return json_answer(describe.describe(held, number) | {"image": image})
 
 
-def _picture(seen: Seen, enc: str, size: int, window: Window) -> Response:
+def _picture(seen: Seen, enc: str, size: int, window: Window, beyond: int) -> Response:
     """The bytes of what is seen, small enough, with headers that explain them."""
     image = seen.image
-    shown = pictures.of_array(image, size, enc, window)
+    shown = pictures.of_array(image, size, enc, window, beyond)
     width = 1 if enc == "raw" else shown.step
     axes = {dim: describe.shrunk(axis, shown.step, width) for dim, axis in seen.axes.items()}
     return array_answer(shown.pixels, _facts(seen, shown, axes))
@@ -194,9 +196,9 @@ def _facts(seen: Seen, shown: Preview, axes: Any) -> dict[str, Any]:
     }
 
 
-def _form(request: Request) -> tuple[str, int, Window]:
+def _form(request: Request) -> tuple[str, int, Window, int]:
     enc, size = choice(request, "enc", ENCODINGS), whole(request, "size", 1024, *SIZES)
-    return enc, size, window(request)
+    return enc, size, window(request), whole(request, "beyond", 0, 0, FURTHEST)
 
 
 def window(request: Request) -> Window:

@@ -25,9 +25,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "prefer": ("string", "this image of a frame, or the first of a frame that lacks it"),
     "after": ("integer", "only what has a higher `seq`"),
     "wait": ("number", "seconds to wait for it, 0 to 30"),
-    "enc": ("string", "u8 (value = offset + scale * code, code 0: none), f32, or raw"),
+    "enc": ("string", "u8 or u16 (value = offset + scale * code, code 0: none), f32, or raw"),
     "size": ("integer", "pixels a side at most, 16 to 8192"),
     "percentiles": ("string", "LOW,HIGH: contrast window, 0.1,99.9 if not given"),
+    "beyond": ("integer", "so many windows below and above the contrast are coded too, 0 to 1000"),
     "limits": ("string", "LOW,HIGH in true values: contrast window"),
     "sel": ("string", "DIM:INDEX or DIM:LABEL, once for each dimension to cut"),
     "turn": ("string", "AZIMUTH,ELEVATION in degrees: a volume of labels from outside"),
@@ -55,7 +56,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "image": ("integer", "1 to put the image of the frame with it"),
 }
 WHOSE = ("source", "analysis")
-LOOK = ("enc", "size", "percentiles", "limits")
+LOOK = ("enc", "size", "percentiles", "limits", "beyond")
 OF_FRAME, OF_RESULT = ("source", "channel", "prefer"), (*WHOSE, "sel")
 EXPORTED = (
     *("format", "size", "percentiles", "limits", "map", "scale", "gamma", "dark", "inverted"),

@@ -60,12 +60,14 @@ def pixels_of(frame: Frame, channel: str) -> np.ndarray:
     return decode(frame.channels[channel])
 
 
-def of_array(values: np.ndarray, size: int, enc: str, window: Window) -> Preview:
+def of_array(values: np.ndarray, size: int, enc: str, window: Window, beyond: int = 0) -> Preview:
     """Shrink `values[y, x]`; `raw` keeps their type and takes every step-th instead of means."""
     if enc != "raw":
         kind, (low, high) = window
         asked = {"limits": (low, high)} if kind == "limits" else {"percentiles": (low, high)}
-        return preview(values, size, quantised=enc == "u8", **asked)
+        fine = enc == "u16"
+        coded = fine or enc == "u8"
+        return preview(values, size, quantised=coded, fine=fine, beyond=beyond, **asked)
     step = max(1, -(-max(values.shape, default=1) // size))
     return Preview(values[::step, ::step], 1.0, 0.0, step, 0.0, 0.0)
 

@@ -133,3 +133,19 @@ def test_codes_are_the_same_however_many_pixels_there_are(dtype: str) -> None:
     assert np.array_equal(codes, (np.clip(levels, 0, LEVELS) + kind(1.5)).astype(np.uint8))
     assert codes[::3, 5].tolist() == quantise(image[::3, 5:6], 800, 1200)[0][:, 0].tolist()
     assert offset == 800 - scale
+
+
+def test_fine_codes_give_the_values_back_as_far_as_they_reach() -> None:
+    rng = np.random.default_rng(5)
+    image = rng.normal(100, 10, (64, 64)).astype("<f4")
+    image[0, :3] = np.nan, 1e9, 300
+    shown = preview(image, 64, fine=True, limits=(90, 110), beyond=250)
+    assert shown.pixels.dtype == np.uint16
+    values = decoded(shown)
+    assert np.isnan(values[0, 0])
+    assert values[0, 1] == pytest.approx(110 + 250 * 20)  # no further
+    rest = np.abs(values - image)[1:]
+    assert rest.max() <= shown.scale / 2 + 1e-3
+    near = preview(image[1:], 64, fine=True, limits=(90, 110), beyond=250)
+    assert near.scale < shown.scale / 50  # as far as there are values
+    assert (near.low, near.high) == (90, 110)

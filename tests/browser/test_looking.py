@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -70,6 +71,29 @@ def test_a_box_is_measured_on_true_values(
     page.get_by_test_id("measure").wait_for(state="detached")
 
 
+def test_the_difference_to_a_pinned_frame_is_seen_and_read(
+    page: Any, service: Any, feed: Any, opened: Any, specimen: Any, until: Any, pixels: Any
+) -> None:
+    feed(0)
+    opened("&layout=image")
+    page.keyboard.press("o")
+    page.keyboard.press("d")
+    page.get_by_text("minus frame 0").wait_for()
+    brighter = dataclasses.replace(specimen, image=specimen.image + np.uint16(100))
+    service.take(brighter.frame(1), specimen.result(1), specimen.status(1))
+    page.get_by_test_id("frame").get_by_text("frame 1").wait_for()
+    box = page.locator(".panel.image .area").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.locator("[data-testid=value][data-exact=true]").get_by_text("100", exact=True).wait_for()
+
+    def even() -> bool:
+        """The same colour all over, but for what is written there."""
+        middle = pixels(".panel.image .area")[100:300, 200:300]
+        return bool(middle.std(axis=(0, 1)).max() < 3)
+
+    until(even)
+
+
 def test_a_person_scrubs_back_and_returns_to_live(page: Any, feed: Any, opened: Any) -> None:
     for number in range(5):
         feed(number)
@@ -114,8 +138,6 @@ def test_two_runs_are_side_by_side(
 def test_another_analysis_is_drawn_by_what_it_declares(
     page: Any, service: Any, specimen: Any, opened: Any
 ) -> None:
-    import dataclasses
-
     import xarray as xr
 
     nm = {"units": "nm"}

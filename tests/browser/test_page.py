@@ -52,13 +52,14 @@ def test_a_paused_image_has_the_true_values(
 ) -> None:
     feed(0)
     opened()
-    with page.expect_response(re.compile("enc=f32")):
+    with page.expect_response(re.compile("enc=u16")):
         page.keyboard.press("Space")
     page.wait_for_timeout(500)
     box = page.locator(".panel.image .area").bounding_box()
     for across, down in ((0.4, 0.45), (0.61, 0.55), (0.5, 0.2)):
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
         page.wait_for_timeout(150)
+        page.locator("[data-testid=value][data-exact=true]").wait_for()
         foot = page.locator(".panel.image footer").inner_text()
         ((y, x),) = re.findall(r"\[(\d+), (\d+)\]", foot)
         shown = float(page.locator("[data-testid=value] b").inner_text())

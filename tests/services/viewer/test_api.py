@@ -367,3 +367,21 @@ def test_readiness_follows_the_status(visit: Any) -> None:
         assert (await client.get("/healthz")).status_code == 200
 
     visit(scenario)
+
+
+def test_fine_codes_are_half_as_long_as_numbers_and_nearly_as_good(visit: Any, run: Any) -> None:
+    image = np.random.default_rng(2).normal(5, 1, (40, 60)).astype("<f4")
+
+    async def scenario(state: Any, client: httpx.AsyncClient) -> None:
+        state.take(run.frame(0, image))
+        there = f"/api/v1/frames/{run.place(0)}?enc=u16&limits=4,6"
+        for more, window in (("", (4.0, 6.0)), ("&beyond=9", (-np.inf, np.inf))):
+            answer = await client.get(there + more)
+            scale, offset = (float(answer.headers[f"x-{name}"]) for name in ("scale", "offset"))
+            values = offset + scale * array(answer)
+            assert answer.headers["x-dtype"] == "<u2"
+            assert np.abs(values - np.clip(image, *window)).max() < 1e-3
+            assert (answer.headers["x-low"], answer.headers["x-high"]) == ("4.0", "6.0")
+        assert (await client.get(there + "&beyond=-1")).status_code == 400
+
+    visit(scenario)

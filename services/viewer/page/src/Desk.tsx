@@ -5,7 +5,7 @@ import { read, techniqueOf, write, type Layout } from './data/layout';
 import { sane, SCALES, type Look } from './data/looks';
 import type { Measured } from './data/measure';
 import { EMPTY, keyOf, useShown, type Shown, type Want } from './data/shown';
-import { FIRST } from './data/sharp';
+import { BEYOND, FIRST } from './data/sharp';
 import { useTime, type Spot, type Time } from './data/time';
 import { follow, viewsOf, type Selection, type Views } from './data/views';
 import { askPicture, nameOf, type Picture, type ResultDoc } from './data/wire';
@@ -60,7 +60,8 @@ export const Desk = memo(function Desk(props: Props) {
   const exact = (!time.live && !time.playing) || pinned !== undefined;
   // codes are even steps, of which logarithms leave few
   const values = exact || look('').scale === 'log';
-  const imageQuery = queryOf(look(''), values, exact ? CLOSE : sharp(''), [], channel);
+  const query = queryOf(look(''), values, exact ? CLOSE : sharp(''), [], channel);
+  const imageQuery = pinned ? `${query}&beyond=${BEYOND}` : query;
   const image = useMemo((): Want => ({ variable: '', query: imageQuery }), [imageQuery]);
   const wishes = useMemo(
     () => ({ moment: time.moment, analysis, image, wants }),
@@ -136,10 +137,10 @@ function keptAs(variable: string, channel: string | undefined): string {
   return !variable && channel ? `channel:${channel}` : variable;
 }
 
-/** The frame on the screen with true values, to compare others with. */
+/** The frame on the screen in fine codes that reach far, to compare others with. */
 async function pin(image: Picture, query: string): Promise<Picture> {
-  if (!image.coded) return image;
-  const exact = query.replace('enc=u8', 'enc=f32').replace(/size=\d+/, `size=${CLOSE}`);
+  const wide = query.includes('beyond=') ? query : `${query}&beyond=${BEYOND}`;
+  const exact = wide.replace('enc=u8', 'enc=u16').replace(/size=\d+/, `size=${CLOSE}`);
   const place = `api/v1/frames/${encodeURIComponent(nameOf(image))}/${image.frame}`;
   return (await askPicture(`${place}?${exact}`)) ?? image;
 }

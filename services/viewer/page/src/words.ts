@@ -329,7 +329,7 @@ export const words = {
     } as Record<string, string>,
   },
   keys: [
-    ['Space', 'pause, or go on; a paused image has true values'],
+    ['Space', 'pause, or go on; a paused image has all its pixels'],
     ['← →', 'one frame back or on; with Shift ten'],
     ['Home End', 'first frame; live, or the last frame of a past run'],
     ['↑ ↓', 'select the next thing in the table'],

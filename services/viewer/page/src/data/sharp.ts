@@ -1,5 +1,8 @@
 /** How many pixels of a picture are worth asking for: those that the screen shows. */
 
+/** How far around the window pictures are coded that others are subtracted from, in windows. */
+export const BEYOND = 250;
+
 /** Before anything was drawn: few, so that the first picture comes soon. */
 export const FIRST = 512;
 /** Live pictures have no more pixels a side. */

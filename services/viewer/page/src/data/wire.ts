@@ -314,7 +314,7 @@ export function pictureOf(headers: Heads, data: Numbers, address: string): Pictu
     channels: JSON.parse(head('channels') || '[]') as string[],
     shape: [ny, nx],
     data,
-    coded: head('dtype') === '|u1' && address.includes('enc=u8'),
+    coded: ({ '|u1': 'enc=u8', '<u2': 'enc=u16' }[head('dtype')] ?? ' ') === /enc=u\d+/.exec(address)?.[0],
     scale: number('scale'),
     offset: number('offset'),
     low: number('low'),

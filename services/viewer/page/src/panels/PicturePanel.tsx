@@ -35,9 +35,9 @@ type Used = Pick<Scene, (typeof USED)[number]>;
 /** A picture to look at closely. */
 export const CLOSE = 2048;
 
-/** How a picture is asked for: 8-bit codes within the window, or true values. */
+/** How a picture is asked for: 8-bit codes within the window, or finer ones. */
 export function queryOf(look: Look, exact: boolean, size: number, slices: [string, number][] = [], channel?: string): string {
-  const query = new URLSearchParams({ enc: exact ? 'f32' : 'u8', size: String(size) });
+  const query = new URLSearchParams({ enc: exact ? 'u16' : 'u8', size: String(size) });
   if (look.locked) query.set('limits', look.locked.join(','));
   else query.set('percentiles', look.percentiles.join(','));
   for (const [dim, index] of slices) query.append('sel', `${dim}:${index}`);

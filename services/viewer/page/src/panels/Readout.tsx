@@ -24,15 +24,17 @@ export function Readout(props: Props) {
   const pixel = point && pixelAt(picture, point.y, point.x);
   const full = point && fullPixelAt(picture, point.y, point.x);
   const rough = picture.coded || picture.step > 1;
-  const exact = useExact(props, rough && !minus ? full : undefined);
+  const here = useExact(props, picture, rough ? full : undefined);
+  const there = useExact(props, minus ?? picture, rough && minus ? full : undefined);
+  const exact = minus ? less(here, there) : here;
   if (!point || !pixel || !full) {
     const binned = picture.step > 1 ? `${words.binned(picture.step)} · ` : '';
     return <span className="hint">{binned + words.readoutHint}</span>;
   }
   const places = uneven(shown.result, variable, full);
   const value = valueAt(picture, ...pixel) - (minus ? valueAt(minus, ...pixel) : 0);
-  const there = classMap && pixelAt(classMap, point.y, point.x);
-  const found = there && views.classes.find((one) => one.value === valueAt(classMap, ...there));
+  const over = classMap && pixelAt(classMap, point.y, point.x);
+  const found = over && views.classes.find((one) => one.value === valueAt(classMap, ...over));
   return (
     <>
       {places.length === 0 && <Where picture={picture} point={point} />}
@@ -85,6 +87,10 @@ function Where({ picture, point }: { picture: Picture; point: Point }) {
   );
 }
 
+function less(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : one - other;
+}
+
 const REST_MS = 120;
 
 function numeric(value: Value['value']): number {
@@ -93,7 +99,7 @@ function numeric(value: Value['value']): number {
 }
 
 /** The true value of a pixel, asked of the service when the pointer rests. */
-function useExact({ picture, variable, slices }: Props, full: [number, number] | undefined) {
+function useExact({ variable, slices }: Props, picture: Picture, full: [number, number] | undefined) {
   const { shown } = useScene('shown');
   const [got, setGot] = useState<{ address: string; value: number | undefined }>();
   const { path, query } = placeOf(variable, nameOf(picture), picture.frame, shown.result, picture);
