@@ -42,7 +42,8 @@ class Progress:
         self._done += 1
         self._failed += failed
         self._times.append(time.monotonic())
-        if time.monotonic() - self._told >= (LIVE_S if self._live else QUIET_S):
+        last = self._done >= self._total  # which `end` says
+        if not last and time.monotonic() - self._told >= (LIVE_S if self._live else QUIET_S):
             self.tell()
 
     def tell(self) -> None:

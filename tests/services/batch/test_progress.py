@@ -22,3 +22,17 @@ def test_the_first_frame_which_loads_the_network_says_nothing_of_the_time_left(
         told.step()
     assert told.rate == 0.5
     assert "11 min left" in told.line()
+
+
+def test_without_a_terminal_the_last_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, out = [0.0], io.StringIO()
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    told = progress.Progress("analysed", 2, out=out)
+    for _ in range(2):
+        clock[0] += 60.0
+        told.step()
+    told.end()
+    assert [line.split("] ")[1].split()[0] for line in out.getvalue().splitlines()] == [
+        "1/2",
+        "2/2",
+    ]
