@@ -1,26 +1,27 @@
 /** A picture over two axes, with all that the result says about the same axes above it. */
-import { useCallback, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useId, useRef, useState } from 'react';
 import { reciprocal, unit } from '../data/format';
 import type { Look } from '../data/looks';
 import type { Measured } from '../data/measure';
-import { pathOf, placeOf, useSteering } from '../data/steering';
 import { lies } from '../data/over';
-import { numbersOf, visitsOf, type Named } from '../data/views';
-import { fullIndex, fullPixelAt, pixelAt, valueAt, type Picture, type ResultDoc } from '../data/wire';
+import type { Named } from '../data/views';
+import type { Picture } from '../data/wire';
 import { ClassLayer } from '../draw/ClassLayer';
 import { Light } from '../draw/Light';
-import { Path, Ring, ScaleBar, Shape } from '../draw/Marks';
+import { Ring, ScaleBar, Shape } from '../draw/Marks';
 import { Raster, type Point } from '../draw/Raster';
 import type { Camera } from '../draw/Stage';
 import { TOOLS, useScene, type Scene } from '../scene';
 import { Icon } from '../Icon';
 import { words } from '../words';
 import { captionOf } from './caption';
+import { pick, useDraw } from './hands';
+import { SteeredPath } from './SteeredPath';
 import { ChannelChoice, Chooser, Slices } from './Chooser';
 import { LookMenu } from './LookMenu';
 import { OutMenu } from './OutMenu';
 import { Things } from './Things';
-import { useMaps, type RowMaps } from './maps';
+import { useMaps } from './maps';
 import { Panel, Sheet, Toggle } from './Panel';
 import { PngButtons } from './PngButtons';
 import { Turnable, TurnTools, useTurned, useTurning } from './Turning';
@@ -200,100 +201,6 @@ function differing(look: Look, picture: Picture): Look {
 
 function fits(one: Picture, other: Picture | undefined): boolean {
   return one.shape[0] === other?.shape[0] && one.shape[1] === other.shape[1];
-}
-
-/** The row whose pixel or outline was clicked; else a look at the pixel itself. */
-function pick(
-  scene: Used,
-  rowMaps: RowMaps,
-  [dimY, dimX]: [string, string],
-  variable: string,
-  picture: Picture,
-  at: Point,
-): void {
-  const pixel = fullPixelAt(picture, at.y, at.x);
-  if (pixel) scene.measure({ kind: 'pixel', variable, pixel });
-  for (const [table, map] of Object.entries(rowMaps)) {
-    const there = pixelAt(map, at.y, at.x);
-    const row = there ? valueAt(map, ...there) - 1 : -1;
-    if (row >= 0) return scene.select({ table, row });
-  }
-  scene.select(nearest(scene, dimY, dimX, picture, at));
-}
-
-/** The thing nearest to a click, where tables have many things and no map. */
-function nearest(scene: Used, dimY: string, dimX: string, picture: Picture, at: Point) {
-  const { result } = scene.shown;
-  if (!result) return undefined;
-  let best = 0.015 * picture.shape[1] * Math.abs(picture.x.step);
-  let found: { table: string; row: number } | undefined;
-  for (const table of Object.keys(result.tables)) {
-    const [y, x] = [numbersOf(result, table, dimY), numbersOf(result, table, dimX)];
-    if (!y || !x) continue;
-    for (let row = 0; row < y.length; row++) {
-      const distance = Math.hypot((y[row] ?? Number.NaN) - at.y, (x[row] ?? Number.NaN) - at.x);
-      if (distance < best) [best, found] = [distance, { table, row }];
-    }
-  }
-  return found;
-}
-
-/** Turns what is drawn into what is measured, in pixels of the whole image. */
-function useDraw(
-  scene: Used,
-  variable: string,
-  picture: Picture | undefined,
-  setDraft: (draft: Measured | undefined) => void,
-) {
-  const { tool, measure } = scene;
-  return useCallback(
-    (from: Point, to: Point, done: boolean) => {
-      if (!picture) return;
-      // not before it is drawn: the panel that opens moves the picture
-      const tell = (what: Measured) => {
-        setDraft(done ? undefined : what);
-        if (done) measure(what);
-      };
-      const y = [from.y, to.y].map((at) => fullIndex(picture, 'y', at));
-      const x = [from.x, to.x].map((at) => fullIndex(picture, 'x', at));
-      const [y0 = 0, y1 = 0] = y;
-      const [x0 = 0, x1 = 0] = x;
-      if (tool === 'line') {
-        // the middle of the first pixel is 0 for the service, 0.5 from its edge here
-        const line = [y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5] as [number, number, number, number];
-        return tell({ kind: 'line', variable, line });
-      }
-      const [ny, nx] = picture.full;
-      const low = (a: number, b: number) => Math.max(0, Math.floor(Math.min(a, b)));
-      const high = (a: number, b: number, n: number) => Math.min(n, Math.ceil(Math.max(a, b)));
-      const box = [low(y0, y1), low(x0, x1), high(y0, y1, ny), high(x0, x1, nx)] as [number, number, number, number];
-      if (box[2] > box[0] && box[3] > box[1]) tell({ kind: 'box', variable, box });
-      else if (done) setDraft(undefined);
-    },
-    [tool, measure, variable, picture],
-  );
-}
-
-/**
- * Where steering went, in a plane over the axes that it moves. Of scans that share a run each has a map of
- * its own: there its own path is drawn, by its visits, and only where steering was too its next place.
- */
-function SteeredPath({ dims, result, scan }: { dims: [string, string]; result: ResultDoc | undefined; scan: unknown }) {
-  const steering = useSteering();
-  const { doc, events = [] } = steering ?? {};
-  const steered = useMemo(() => pathOf(events, dims), [events, dims.join()]);
-  const visits = useMemo(
-    () => (scan === undefined ? undefined : ((result && visitsOf(result, dims, scan)) ?? [])),
-    [result, dims.join(), scan],
-  );
-  const moves = doc?.stopped ? undefined : doc?.waiting[0]?.moves;
-  const path = visits ?? steered;
-  const last = steered.at(-1);
-  const [y, x] = dims.map((dim, i) => placeOf(moves?.[dim]?.to) ?? last?.[i]);
-  const moved = moves !== undefined && (dims[0] in moves || dims[1] in moves);
-  const mine = !visits || visits.some((place) => place.every((at, i) => at === last?.[i]));
-  const next = mine && moved && y !== undefined && x !== undefined ? ([y, x] as [number, number]) : undefined;
-  return path.length || next ? <Path path={path} next={next} /> : null;
 }
 
 const ICONS = { look: 'move', box: 'box', line: 'line' } as const;
