@@ -68,9 +68,9 @@ class Plane:
         bins = np.arange(self.shape[axis]) - self.shape[axis] // 2
         k = (bins - fraction[:, None]) * self.step[axis]
         shift = self.pixel[axis] / 2 - self.origin[axis]
-        turn = 2j * np.pi * bins * self.step[axis] * shift
-        weights = np.exp(-2 * (np.pi * self.blur * k) ** 2 + turn)
-        return np.asarray(weights, np.complex64)
+        turn = np.exp(2j * np.pi * bins * self.step[axis] * shift).astype(np.complex64)
+        gauss = np.exp(-2 * (np.pi * self.blur * k) ** 2).astype(np.float32)
+        return np.asarray(gauss * turn)
 
 
 def plane(view: View, pixel: float, blur: float) -> Plane:
