@@ -268,7 +268,7 @@ def test_a_script_can_wait_for_the_result_of_a_frame(visit: Any, run: Any) -> No
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/api/v1/frames/latest?enc=png", "one of u8, f32"),
+        ("/api/v1/frames/latest?enc=png", "one of u8, u16, f32"),
         ("/api/v1/frames/latest?size=9", "from 16 to 8192"),
         ("/api/v1/frames/latest?size=1e9", "from 16 to 8192"),
         ("/api/v1/frames/latest?size=\u0663\u0663", "from 16 to 8192"),
