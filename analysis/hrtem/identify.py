@@ -19,7 +19,7 @@ from .gather import Prior
 from .matches import bases
 from .selfcal_doubt import Belief, believe
 from .selfcal_readings import Readings
-from .selfcal_rows import TAILED, in_row, joined, row_votes
+from .selfcal_rows import FAR, TAILED, in_row, joined, row_votes
 from .selfcal_votes import Votes, read, votes
 from .strangers import strangers
 
@@ -39,7 +39,10 @@ STRAYS = 0.05
 """Probability, before looking, that a single spot or row is of no grain of its own: a sum of
 others, a neighbour's."""
 FAINT, DOUBTFUL = np.log(22.0), 0.6
-"""Log of the power over background below which a spot alone is doubtful, and its probability."""
+"""Log of the power over background below which a spot alone is doubtful, and its probability; so
+is a row whose spots are at no orders of one spacing."""
+ORDERS = 4
+"""Largest order that the strongest spot of a row may have."""
 COPIES = 0.7
 """Probability that a single spot or row with the k of a far stronger one of another grain is none
 of its own: fringes that the lens carried off that grain. Seven in ten are, on phantoms."""
@@ -162,7 +165,17 @@ def _of(spots: Spots, groups: np.ndarray) -> Spots:
 def _strays(spots: Spots, line: np.ndarray) -> np.ndarray:
     """Probability, before looking, that each group belongs to something else."""
     faint = (spots.valid.sum(axis=1) == 1) & (spots.strength[:, 0] < FAINT)
-    return np.where(line, np.where(faint, DOUBTFUL, STRAYS), 0.0)
+    return np.where(line, np.where(faint | _uneven(spots), DOUBTFUL, STRAYS), 0.0)
+
+
+def _uneven(spots: Spots) -> np.ndarray:
+    """Which groups, if they are rows, are none of one crystal: its spots are at whole orders."""
+    first, parts = spots.k[:, :1], np.arange(1, ORDERS + 1)
+    ratio = (spots.k * first.conj()).real / np.abs(first) ** 2
+    orders = ratio[..., None] * parts
+    apart = (np.abs(orders - np.rint(orders)) / parts).min(axis=-1)
+    sigma = np.hypot(spots.radial, ratio * spots.radial[:, :1]) / np.abs(first)
+    return np.asarray((spots.valid & (apart > FAR * sigma)).any(axis=1))
 
 
 def _copies(spots: Spots, line: np.ndarray) -> np.ndarray:

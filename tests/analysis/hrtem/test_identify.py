@@ -305,6 +305,12 @@ def test_a_faint_spot_alone_is_doubtful(known: Candidates) -> None:
     assert faint.posterior[0, -1] > bright.posterior[0, -1]
 
 
+def test_a_row_whose_spots_are_at_no_orders_of_one_spacing_is_doubtful(known: Candidates) -> None:
+    first = zone("Li", (0, 0, 1), 0.3)[0]
+    even, uneven = (weigh([first * np.array([1.0, more])], known) for more in (2.0, 1.07))
+    assert uneven.posterior[0, -1] > 2 * even.posterior[0, -1]
+
+
 def test_the_twin_of_a_spot_is_of_another_grain_and_far_weaker() -> None:
     k = np.array([4.0, -4.05, 4.05, 4.0j])
     group, snr = np.array([0, 0, 1, 2]), np.array([900.0, 100.0, 70.0, 60.0])
