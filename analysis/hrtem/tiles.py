@@ -16,6 +16,8 @@ AT_ONCE = 256
 """Tiles transformed at a time on a GPU; bounds its memory."""
 TOGETHER = 4
 """Tiles transformed at a time: they stay in the cache."""
+TERMS = 2
+"""Fourier terms of a window at the edge of an image."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def windows(n: int, many: int) -> tuple[np.ndarray, ...]:
     """Give the windows of a row of `many` overlapping tiles of `n` pixels, each of mean square 1.
 
     The first and the last end where the image does: nothing overlaps them there, so they rise in
-    half the way, and grains at the edge of the image are seen too.
+    half the way, and grains at the edge of the image are seen too. Of their Fourier series two
+    terms are kept, so that the mean of a tile goes no further than these.
     """
     inner = hann(n)
     if many < 2:
@@ -90,6 +93,9 @@ def windows(n: int, many: int) -> tuple[np.ndarray, ...]:
     rise = n // 4
     first[: n // 2] = 1
     first[:rise] = 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / rise)
+    series = np.fft.rfft(first)
+    series[TERMS + 1 :] = 0
+    first = np.fft.irfft(series, n)
     first = (first / np.sqrt(np.mean(first**2))).astype(np.float32)
     last = np.roll(first[::-1], 1)
     return (first, *(inner,) * (many - 2), last)
