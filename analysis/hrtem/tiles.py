@@ -16,8 +16,6 @@ AT_ONCE = 256
 """Tiles transformed at a time on a GPU; bounds its memory."""
 TOGETHER = 4
 """Tiles transformed at a time: they stay in the cache."""
-TERMS = 2
-"""Fourier terms of a window at the edge of an image."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +76,6 @@ def hann(n: int) -> np.ndarray:
     return window.astype(np.float32)
 
 
-@lru_cache(maxsize=64)
-def windows(n: int, many: int) -> tuple[np.ndarray, ...]:
-    """Give the windows of a row of `many` overlapping tiles of `n` pixels, each of mean square 1.
-
-    The first and the last end where the image does: nothing overlaps them there, so they rise in
-    half the way, and grains at the edge of the image are seen too. Of their Fourier series two
-    terms are kept, so that the mean of a tile goes no further than these.
-    """
-    inner = hann(n)
-    if many < 2:
-        return (inner,) * many
-    first = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
-    rise = n // 4
-    first[: n // 2] = 1
-    first[:rise] = 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / rise)
-    series = np.fft.rfft(first)
-    series[TERMS + 1 :] = 0
-    first = np.fft.irfft(series, n)
-    first = (first / np.sqrt(np.mean(first**2))).astype(np.float32)
-    last = np.roll(first[::-1], 1)
-    return (first, *(inner,) * (many - 2), last)
-
-
 def tile_power(image: Any, tiles: Tiling, columns: int, workers: int = 1) -> np.ndarray:
     """Power of each tile per pixel, float32 [tile, ky, kx], kx from 0 to `columns` - 1.
 
@@ -112,18 +87,16 @@ def tile_power(image: Any, tiles: Tiling, columns: int, workers: int = 1) -> np.
     if namespace(image) is not np:
         return _batched(image, tiles, columns)
     ny, nx = tiles.shape
-    size = np.float32(np.sqrt(ny * nx))
-    down, across = (windows(n, m) for n, m in zip(tiles.shape, tiles.grid, strict=True))
-    down = tuple(window[:, None] / size for window in down)
+    along_y = hann(ny)[:, None] / np.float32(np.sqrt(ny * nx))
     power = np.empty((*tiles.grid, ny, columns), np.float32)
     band = np.empty((TOGETHER, ny, columns), np.complex64)
     for column, left in enumerate(tiles.columns):
-        strip = image[:, left : left + nx] * across[column]
+        strip = image[:, left : left + nx] * hann(nx)
         strip = scipy.fft.rfft(strip, axis=1, workers=workers)[:, :columns].view(np.float32)
         for first in range(0, len(tiles.rows), TOGETHER):
             tops = tiles.rows[first : first + TOGETHER]
             for n, top in enumerate(tops):
-                np.multiply(strip[top : top + ny], down[first + n], out=band[n].view(np.float32))
+                np.multiply(strip[top : top + ny], along_y, out=band[n].view(np.float32))
             waves = scipy.fft.fft(band[: len(tops)], axis=1, overwrite_x=True, workers=workers)
             part = power[first : first + TOGETHER, column]
             np.square(np.abs(waves, out=part), out=part)
@@ -134,16 +107,12 @@ def _batched(image: Any, tiles: Tiling, columns: int) -> np.ndarray:
     """The same on the GPU that holds `image`: many tiles in each step."""
     xp, (ny, nx) = namespace(image), tiles.shape
     corners = np.array([(top, left) for top in tiles.rows for left in tiles.columns])
-    down, across = (np.stack(windows(n, m)) for n, m in zip(tiles.shape, tiles.grid, strict=True))
-    down = like(np.repeat(down / np.float32(np.sqrt(ny * nx)), tiles.grid[1], axis=0), image)
-    across = like(np.tile(across, (tiles.grid[0], 1)), image)
+    window = like(hann(ny)[:, None] * hann(nx) / np.float32(np.sqrt(ny * nx)), image)
     power = np.empty((len(corners), ny, columns), np.float32)
     for start in range(0, len(corners), AT_ONCE):
         some = corners[start : start + AT_ONCE]
         y = like(some[:, :1] + np.arange(ny), image)[:, :, None]
         x = like(some[:, 1:] + np.arange(nx), image)[:, None, :]
-        part = slice(start, start + AT_ONCE)
-        cut = image[y, x] * down[part, :, None] * across[part, None, :]
-        waves = fourier(image).rfft2(cut, axes=(1, 2))[:, :, :columns]
+        waves = fourier(image).rfft2(image[y, x] * window, axes=(1, 2))[:, :, :columns]
         power[start : start + AT_ONCE] = to_host(xp.square(xp.abs(waves)))
     return power

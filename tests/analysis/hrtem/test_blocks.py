@@ -10,7 +10,7 @@ from beamside.analysis.hrtem.crop import fourier_crop
 from beamside.analysis.hrtem.envelopes import envelopes, envelopes_within, fringes, plane
 from beamside.analysis.hrtem.regions import Regions, bounds, regions
 from beamside.analysis.hrtem.spectrum import power_spectrum
-from beamside.analysis.hrtem.tiles import hann, tile_power, tiling, windows
+from beamside.analysis.hrtem.tiles import hann, tile_power, tiling
 
 PIXEL = (0.03, 0.031)
 
@@ -46,17 +46,6 @@ def test_the_power_of_a_tile_is_that_of_its_windowed_pixels() -> None:
     tile = view.image[top : top + ny, left : left + nx] * hann(ny)[:, None] * hann(nx)
     wanted = np.abs(np.fft.rfft2(tile.astype(float))) ** 2 / (ny * nx)
     np.testing.assert_allclose(power[2 * cut.grid[1] + 1], wanted, rtol=1e-3, atol=1e-3)
-
-
-def test_tiles_see_what_lies_at_the_edge_of_the_image_too() -> None:
-    at_edge, inside = (windows(64, 5)[n] for n in (0, 2))
-    assert at_edge[8] > 2 * inside[8]  # an eighth of the tile from the edge
-    for window in windows(64, 5):
-        assert np.mean(window**2) == pytest.approx(1, abs=1e-6)
-        far = np.abs(np.fft.fft(window))[8:-8]  # neither is a strong reflection smeared far
-        assert far.max() < 2e-3 * window.sum()
-    np.testing.assert_allclose(windows(64, 5)[4][1:], at_edge[:0:-1])
-    np.testing.assert_array_equal(windows(64, 1)[0], inside)
 
 
 def test_sums_over_blocks_are_the_waves_times_the_pixels() -> None:
