@@ -68,20 +68,21 @@ def test_grains_on_a_zero_of_the_lens_are_measured_nearer_to_their_lattice() -> 
     y, x = (np.indices((SIZE, SIZE)) + 0.5) * PIXEL
     at = np.array([(5, 5), (5, 12), (5, 18), (12, 5), (12, 12), (12, 18), (18, 5), (18, 12)])
     k = np.linspace(4.85, 5.05, len(at)) * np.exp(1j * np.linspace(-1.2, 1.2, len(at)))
-    matter = film()
-    for (top, left), one in zip(at, k, strict=True):
-        grain = np.hypot(y - top, x - left) < 2.2
-        matter += 3 * grain * np.cos(2 * np.pi * (one.real * x + one.imag * y))
-    view = seen(through(matter, true))
-    lens = lens_of(view, power_spectrum(view))
-    assert lens is not None
-    background = look(view, Optics((7.7, 15.0), 1.5, 8.3, 0.1, 1))[1][-1].background
     spread = np.full(len(at), 1.1)
     where = (at[:, 0].astype(float), at[:, 1].astype(float)), (spread, spread), (k.imag, k.real)
-    far = []
-    for restored in (None, restore(view, lens)):
-        found = refine(view, *where, (3.85, 15.4), background, restored)
-        far.append(float(np.abs(found.kx + 1j * found.ky - k).mean()))
+    far = np.zeros(2)
+    for seed in range(4):  # a film hides a grain now and then
+        matter = film(seed)
+        for (top, left), one in zip(at, k, strict=True):
+            grain = np.hypot(y - top, x - left) < 2.2
+            matter += 3 * grain * np.cos(2 * np.pi * (one.real * x + one.imag * y))
+        view = seen(through(matter, true))
+        lens = lens_of(view, power_spectrum(view))
+        assert lens is not None
+        background = look(view, Optics((7.7, 15.0), 1.5, 8.3, 0.1, 1))[1][-1].background
+        for n, restored in enumerate((None, restore(view, lens))):
+            found = refine(view, *where, (3.85, 15.4), background, restored)
+            far[n] += np.abs(found.kx + 1j * found.ky - k).mean()
     assert far[1] < 0.5 * far[0]
 
 
